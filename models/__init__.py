@@ -1,0 +1,45 @@
+"""Tables. They import nothing of ours."""
+
+# ruff: noqa: E402 - the naming convention must stand before the first table is defined
+
+from sqlmodel import SQLModel
+
+# Constraints need names that are the same on every database, or migrations cannot address them.
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(column_0_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+from models.account import Account, Coverage, Health, Role
+from models.agency import Agency, Agreement
+from models.classifier import ClassifierVersion, Score
+from models.evidence import Blob, Capture, Event
+from models.flag import Alert, AlertState, Flag
+from models.post import Authorship, FetchedPost, Media, Post, PostVersion
+from models.review import Review, Verdict
+
+__all__ = [
+    "Account",
+    "Agency",
+    "Agreement",
+    "Alert",
+    "AlertState",
+    "Authorship",
+    "Blob",
+    "Capture",
+    "ClassifierVersion",
+    "Coverage",
+    "Event",
+    "FetchedPost",
+    "Flag",
+    "Health",
+    "Media",
+    "Post",
+    "PostVersion",
+    "Review",
+    "Role",
+    "Score",
+    "Verdict",
+]

@@ -1,0 +1,64 @@
+"""Flags and the outbox of messages that tell people of them."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, Column, Index, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from models.clock import utcnow
+from models.words import word
+
+
+class Flag(SQLModel, table=True):
+    """A person should look at this post. At most one for each post."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    post_id: int = Field(foreign_key="post.id", unique=True)
+    score_id: int | None = Field(default=None, foreign_key="score.id")
+    probability: float = Field(index=True)
+    origin: str = "classifier"
+    """``classifier``, ``audit`` (random sample of what was not flagged), ``person`` (sent in by hand) or ``test``."""
+    created_at: datetime = Field(default_factory=utcnow, index=True)
+
+
+class AlertState(StrEnum):
+    """Where a message stands on its way out."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    """It may or may not have arrived: looked up before it is sent again."""
+
+
+class Alert(SQLModel, table=True):
+    """One message on its way to one channel: the outbox. The row stands before anything is sent."""
+
+    __table_args__ = (
+        UniqueConstraint("channel", "dedupe_key"),
+        Index("ix_alert_state_due", "state", "next_attempt_at"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    flag_id: int | None = Field(default=None, foreign_key="flag.id", index=True)
+    kind: str = "match"
+    """``match`` for a flag; other kinds (``update``, ``health``, ``digest`` …) carry what they say in ``payload``."""
+    channel: str
+    """The channel's name in the configuration, e.g. ``slack`` or ``console``."""
+    destination: str = ""
+    """Where in the channel, e.g. a Slack channel id; empty takes the channel's default."""
+    dedupe_key: str
+    """Two alerts with one key are one alert."""
+    payload: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    state: AlertState = Field(default=AlertState.QUEUED, sa_type=word(AlertState))
+    attempts: int = 0
+    created_at: datetime = Field(default_factory=utcnow)
+    next_attempt_at: datetime = Field(default_factory=utcnow)
+    attempted_at: datetime | None = None
+    sent_at: datetime | None = None
+    receipt: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    """What the channel answered: for Slack ``channel`` and ``ts``."""
+    last_error: str = ""

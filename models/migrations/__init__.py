@@ -1,0 +1,1 @@
+"""Alembic migrations: numbered files in ``versions``; the last number is the schema this release needs."""

@@ -1,0 +1,259 @@
+"""The configuration: a TOML file, overridden by the environment, checked before anything starts.
+
+Every section is a class; a platform's section is its source's class, a channel's section its channel's class. Unknown
+keys are refused with the nearest known one. ``SHERIFFWATCH__SLACK__BOT_TOKEN`` overrides ``slack.bot_token``; any key
+may be given as ``<key>_file`` to read a secret from a file.
+"""
+
+import difflib
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from models.account import Role
+from monitor.alerts import Channel, channel_classes
+from monitor.errors import UsageError
+from monitor.http import HttpConfig
+from monitor.sources import Source, source_class, source_classes
+
+PREFIX = "SHERIFFWATCH__"
+DEFAULT_FILE = Path("config.toml")
+
+
+class Section(BaseModel):
+    """A part of the configuration: refuses keys it does not know."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class DatabaseConfig(Section):
+    """``[database]``"""
+
+    url: str = "sqlite:///sheriffwatch.db"
+
+
+class PollConfig(Section):
+    """``[poll]``: how often and how many at a time."""
+
+    interval_s: float = Field(default=900, ge=1)
+    """Seconds between two polls of an account."""
+    concurrency: int = Field(default=100, ge=1, le=2000)
+    per_host: int = Field(default=2, ge=1, le=100)
+    """Requests to one host at a time."""
+    jitter: float = Field(default=0.1, ge=0, le=0.5)
+    """Share of the interval by which a poll may come earlier or later, so that accounts spread out."""
+    max_backoff_s: float = Field(default=86_400, ge=1)
+    alert_on_backfill: bool = False
+    """Whether an account's first poll, which reads its recent past, may alert."""
+    deletion_gap_s: float = Field(default=1800, ge=0)
+    """Least time between two observations that a post is missing, before it is called deleted."""
+    max_versions: int = Field(default=200, ge=1)
+    """Wordings kept of one post; further edits are counted, not kept."""
+
+
+class ClassifierConfig(Section):
+    """``[classifier]``"""
+
+    version: str = "active"
+    directory: Path = Path("classifiers")
+    """Where trained versions are kept."""
+    alert_threshold: float | None = Field(default=None, ge=0, le=1)
+    queue_threshold: float | None = Field(default=None, ge=0, le=1)
+
+
+class WebConfig(Section):
+    """``[web]``: the review page."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    base_url: str = ""
+    """The address people reach the page at, for links in alerts. Empty: no links to our copy."""
+
+
+class AccountConfig(Section):
+    """``[[accounts]]``: an account to watch, as ``account add`` would."""
+
+    platform: str
+    handle: str = ""
+    url: str = ""
+    agency: str = ""
+    state: str = ""
+    name: str = ""
+    role: Role = Role.OFFICE
+    interval_s: float | None = Field(default=None, ge=1)
+
+    @property
+    def address(self) -> str:
+        """The handle or URL, whichever was given."""
+        return self.handle or self.url
+
+
+class Config(Section):
+    """The whole configuration. Relative paths are meant from the file's own folder."""
+
+    database: DatabaseConfig = Field(default_factory=DatabaseConfig)
+    http: HttpConfig = Field(default_factory=HttpConfig)
+    poll: PollConfig = Field(default_factory=PollConfig)
+    classifier: ClassifierConfig = Field(default_factory=ClassifierConfig)
+    web: WebConfig = Field(default_factory=WebConfig)
+    accounts: list[AccountConfig] = Field(default_factory=list)
+    sources: dict[str, Any] = Field(default_factory=dict)
+    channels: dict[str, Any] = Field(default_factory=dict, exclude=True)
+    folder: Path = Field(default=Path("."), exclude=True)
+
+    def source(self, platform: str) -> Source:
+        """The source that reads ``platform``, with its settings. Raises UsageError for an unknown platform."""
+        source = self.sources.get(platform)
+        return source if isinstance(source, Source) else source_class(platform)()
+
+    @cached_property
+    def ready_channels(self) -> dict[str, Channel]:
+        """The channels that are set up, by name. The console speaks when no other channel is set up."""
+        made = {name: made for name, made in self.channels.items() if isinstance(made, Channel)}
+        ready = {name: channel for name, channel in made.items() if channel.ready and name != "console"}
+        if not ready or "console" in made:
+            ready["console"] = made.get("console") or channel_classes()["console"]()
+        return ready
+
+    @property
+    def database_url(self) -> str:
+        """The database's URL, a relative SQLite file taken from the configuration's folder."""
+        prefix = "sqlite:///"
+        if self.database.url.startswith(prefix) and not self.database.url.startswith(prefix + "/"):
+            return prefix + str((self.folder / self.database.url.removeprefix(prefix)).resolve())
+        return self.database.url
+
+
+def load(path: Path | None = None, environment: Mapping[str, str] = os.environ) -> Config:
+    """Read the configuration from ``path``, or ``./config.toml`` if there is one, or the built-in defaults.
+
+    Raises UsageError with one sentence that names the file, the key and the nearest known one.
+    """
+    raw: dict[str, Any] = {}
+    file = path or (DEFAULT_FILE if DEFAULT_FILE.is_file() else None)
+    if file is not None:
+        try:
+            raw = tomllib.loads(file.read_text("utf-8"))
+        except OSError as error:
+            raise UsageError(f"{file} cannot be read: {error.strerror}. Create it with “sheriffwatch init”.") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise UsageError(f"{file} is not valid TOML: {error}.") from None
+    name = str(file) if file else "the built-in configuration"
+    _apply_environment(raw, environment)
+    _read_secret_files(raw, file.parent if file else Path("."))
+    try:
+        return _build(raw, name, (file.parent if file else Path(".")).resolve())
+    except ValidationError as error:
+        raise UsageError(_validation_sentence(error, name)) from None
+
+
+def _build(raw: dict[str, Any], name: str, folder: Path) -> Config:
+    classes = channel_classes()
+    known = {key for key in Config.model_fields if key not in ("channels", "folder")} | set(classes)
+    for key in raw:
+        if key not in known:
+            raise UsageError(_unknown_key(key, known, name))
+    channels: dict[str, Any] = {}
+    for key in list(raw):
+        if key in classes:
+            channels[key] = _section(classes[key], raw.pop(key), key, name)
+    sources: dict[str, Any] = {}
+    for platform, settings in _table(raw.pop("sources", {}), "sources", name).items():
+        if platform not in source_classes():
+            raise UsageError(_unknown_key(f"sources.{platform}", {f"sources.{p}" for p in source_classes()}, name))
+        sources[platform] = _section(source_class(platform), settings, f"sources.{platform}", name)
+    if channels.get("slack") is None and "slack" in classes:
+        channels["slack"] = classes["slack"]()
+    config = Config.model_validate({**raw, "folder": folder})
+    config.sources, config.channels = sources, channels
+    return config
+
+
+def _section(kind: type[BaseModel], settings: Any, key: str, name: str) -> BaseModel:
+    try:
+        return kind.model_validate(_table(settings, key, name))
+    except ValidationError as error:
+        raise UsageError(_validation_sentence(error, name, prefix=key, kind=kind)) from None
+
+
+def _table(value: Any, key: str, name: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise UsageError(f"{name}: “{key}” must be a section, written [{key}].")
+    return value
+
+
+def _apply_environment(raw: dict[str, Any], environment: Mapping[str, str]) -> None:
+    for variable, value in environment.items():
+        if not variable.startswith(PREFIX):
+            continue
+        *path, last = variable.removeprefix(PREFIX).lower().split("__")
+        place = raw
+        for part in path:
+            place = place.setdefault(part, {})
+            if not isinstance(place, dict):
+                raise UsageError(f"{variable} does not fit the configuration: “{part}” is not a section.")
+        place[last] = _environment_value(value)
+
+
+def _environment_value(value: str) -> Any:
+    """Lists and tables are written as JSON; everything else is a string, which the section's class converts."""
+    if value[:1] in "[{":
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _read_secret_files(raw: dict[str, Any], folder: Path) -> None:
+    for section, settings in raw.items():
+        if not isinstance(settings, dict):
+            continue
+        for key in [key for key in settings if key.endswith("_file")]:
+            try:
+                settings[key.removesuffix("_file")] = (folder / str(settings.pop(key))).read_text("utf-8").strip()
+            except OSError as error:
+                raise UsageError(f"{section}.{key} cannot be read: {error.strerror}.") from None
+
+
+def _unknown_key(key: str, known: set[str], name: str) -> str:
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    hint = f"Did you mean “{near[0]}”?" if near else f"Known: {', '.join(sorted(known))}."
+    return f"{name}: unknown key “{key}”. {hint}"
+
+
+def _validation_sentence(
+    error: ValidationError, name: str, prefix: str = "", kind: type[BaseModel] = Config
+) -> str:
+    first = error.errors()[0]
+    path = [str(part) for part in first["loc"]]
+    key = ".".join([prefix, *path] if prefix else path)
+    if first["type"] == "extra_forbidden":
+        parent = _fields_at(kind, path[:-1])
+        dotted = [*([prefix] if prefix else []), *path[:-1]]
+        return _unknown_key(key, {".".join([*dotted, field]) for field in parent}, name)
+    given = "" if _looks_secret(key) else f", not {first['input']!r}" if first["type"] != "missing" else ""
+    return f"{name}: {key}: {first['msg'].removeprefix('Value error, ')}{given}."
+
+
+def _fields_at(kind: type[BaseModel], path: list[str]) -> list[str]:
+    for part in path:
+        if part.isdigit():
+            continue
+        annotation = kind.model_fields[part].annotation if part in kind.model_fields else None
+        inner = [item for item in (annotation, *getattr(annotation, "__args__", ())) if isinstance(item, type)]
+        models = [item for item in inner if issubclass(item, BaseModel)]
+        if not models:
+            return []
+        kind = models[0]
+    return list(kind.model_fields)
+
+
+def _looks_secret(key: str) -> bool:
+    return any(word in key for word in ("token", "secret", "password", "webhook", "url"))
