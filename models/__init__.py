@@ -16,7 +16,7 @@ from models.account import Account, Coverage, Health, Role
 from models.agency import Agency, Agreement
 from models.classifier import ClassifierVersion, Score
 from models.evidence import Blob, Capture, Event
-from models.flag import Alert, AlertState, Flag
+from models.flag import Alert, AlertState, Destination, Flag
 from models.post import Authorship, FetchedPost, Media, Post, PostVersion
 from models.review import Review, Verdict
 
@@ -31,6 +31,7 @@ __all__ = [
     "Capture",
     "ClassifierVersion",
     "Coverage",
+    "Destination",
     "Event",
     "FetchedPost",
     "Flag",

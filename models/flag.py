@@ -62,3 +62,21 @@ class Alert(SQLModel, table=True):
     receipt: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     """What the channel answered: for Slack ``channel`` and ``ts``."""
     last_error: str = ""
+
+
+class Destination(SQLModel, table=True):
+    """How one place of one channel is doing, so that a fault there is known once and not per message."""
+
+    __table_args__ = (UniqueConstraint("channel", "destination"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    channel: str
+    destination: str = ""
+    rest_until: datetime | None = None
+    """Nothing is sent before: the channel asked for a pause, or a message failed just now."""
+    stopped_at: datetime | None = None
+    """Set by an error that only a person can mend; the queue is kept and tried again every quarter of an hour."""
+    error: str = ""
+    failures: int = 0
+    """Failures in a row, for the back-off."""
+    last_sent_at: datetime | None = None

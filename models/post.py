@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from pydantic import field_validator
+import sqlalchemy as sa
 from sqlalchemy import JSON, Column, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
@@ -88,13 +89,17 @@ def storable(text: str) -> str:
     return text.replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode("utf-8")
 
 
+STANDS = 99
+"""``Post.missing_checks`` of a post that left the listing while the post itself still answers."""
+
+
 class Post(SQLModel, table=True):
     """A post we keep: one row for each (account, external id), for ever."""
 
     __table_args__ = (
         UniqueConstraint("account_id", "external_id"),
         Index("ix_post_account_posted", "account_id", "posted_at"),
-        Index("ix_post_missing", "missing_since"),
+        Index("ix_post_check_due", "next_check_at"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -113,6 +118,9 @@ class Post(SQLModel, table=True):
     missing_since: datetime | None = None
     """First good observation that lacked the post; the deletion sweep decides."""
     missing_checks: int = 0
+    """Good observations, spaced apart, that lacked the post; ``STANDS`` when it then answered by itself."""
+    next_check_at: datetime | None = None
+    """When the deletion sweep asks for this post by id."""
     deleted_at: datetime | None = None
     deletion_cause: str = ""
     """``deleted``, ``account_gone``, ``forbidden`` or ``unknown``."""
@@ -122,7 +130,15 @@ class PostVersion(SQLModel, table=True):
     """One distinct wording of a post. An edit adds a row; nothing is overwritten."""
 
     __tablename__ = "post_version"
-    __table_args__ = (UniqueConstraint("post_id", "content_sha256"),)
+    __table_args__ = (
+        UniqueConstraint("post_id", "content_sha256"),
+        Index(
+            "ix_post_version_pending",
+            "id",
+            sqlite_where=sa.text("pending_score = 1"),
+            postgresql_where=sa.text("pending_score"),
+        ),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     post_id: int = Field(foreign_key="post.id")
@@ -142,6 +158,8 @@ class PostVersion(SQLModel, table=True):
     last_seen_at: datetime = Field(default_factory=utcnow)
     first_capture_id: int | None = Field(default=None, foreign_key="capture.id")
     last_capture_id: int | None = Field(default=None, foreign_key="capture.id")
+    pending_score: bool = True
+    """The active classifier has not read this wording yet."""
 
     def readable(self) -> str:
         """All text of this version a reader of the post sees, in reading order, one part a paragraph.

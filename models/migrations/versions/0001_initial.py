@@ -46,6 +46,18 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_classifier_version')),
     sa.UniqueConstraint('version', name=op.f('uq_classifier_version_version'))
     )
+    op.create_table('destination',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('channel', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('destination', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('rest_until', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+    sa.Column('stopped_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+    sa.Column('error', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('failures', sa.Integer(), nullable=False),
+    sa.Column('last_sent_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_destination')),
+    sa.UniqueConstraint('channel', 'destination', name=op.f('uq_destination_channel_destination'))
+    )
     op.create_table('event',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
@@ -166,6 +178,7 @@ def upgrade() -> None:
     sa.Column('current_version_id', sa.Integer(), nullable=True),
     sa.Column('missing_since', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
     sa.Column('missing_checks', sa.Integer(), nullable=False),
+    sa.Column('next_check_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
     sa.Column('deleted_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
     sa.Column('deletion_cause', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.ForeignKeyConstraint(['account_id'], ['account.id'], name=op.f('fk_post_account_id_account')),
@@ -174,8 +187,8 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('post', schema=None) as batch_op:
         batch_op.create_index('ix_post_account_posted', ['account_id', 'posted_at'], unique=False)
+        batch_op.create_index('ix_post_check_due', ['next_check_at'], unique=False)
         batch_op.create_index(batch_op.f('ix_post_current_version_id'), ['current_version_id'], unique=False)
-        batch_op.create_index('ix_post_missing', ['missing_since'], unique=False)
 
     op.create_table('post_version',
     sa.Column('id', sa.Integer(), nullable=False),
@@ -196,12 +209,16 @@ def upgrade() -> None:
     sa.Column('last_seen_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
     sa.Column('first_capture_id', sa.Integer(), nullable=True),
     sa.Column('last_capture_id', sa.Integer(), nullable=True),
+    sa.Column('pending_score', sa.Boolean(), nullable=False),
     sa.ForeignKeyConstraint(['first_capture_id'], ['capture.id'], name=op.f('fk_post_version_first_capture_id_capture')),
     sa.ForeignKeyConstraint(['last_capture_id'], ['capture.id'], name=op.f('fk_post_version_last_capture_id_capture')),
     sa.ForeignKeyConstraint(['post_id'], ['post.id'], name=op.f('fk_post_version_post_id_post')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_post_version')),
     sa.UniqueConstraint('post_id', 'content_sha256', name=op.f('uq_post_version_post_id_content_sha256'))
     )
+    with op.batch_alter_table('post_version', schema=None) as batch_op:
+        batch_op.create_index('ix_post_version_pending', ['id'], unique=False, sqlite_where=sa.text('pending_score = 1'), postgresql_where=sa.text('pending_score'))
+
     op.create_table('review',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('post_id', sa.Integer(), nullable=False),

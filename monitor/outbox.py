@@ -1,0 +1,256 @@
+"""The outbox: each alert is a row before it is sent, claimed before it is sent, and looked up before it is sent again."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+from sqlmodel import Session, col
+
+from models.clock import utcnow
+from models.db import Database
+from models.flag import Alert, AlertState, Destination
+from monitor.alerts import Channel, Message
+from monitor.errors import DeliveryError
+
+log = structlog.get_logger()
+
+CLAIM_S = 60.0
+"""After this many seconds in ``sending`` the sender counts as dead. Longer than any one delivery may take."""
+SEND_TIMEOUT_S = 45.0
+PROBE_AFTER_S = 900.0
+"""How long a stopped destination rests before one message tries it again, in seconds."""
+MAX_WAIT_S = 300.0
+
+MakeMessage = Callable[[Session, Alert], Message | None]
+"""Builds what an alert says; None when there is nothing left to say."""
+
+
+@dataclass
+class Delivery:
+    """What one pass over the outbox came to."""
+
+    sent: int = 0
+    reconciled: int = 0
+    """Alerts whose earlier attempt turned out to have arrived."""
+    failed: int = 0
+    waiting: int = 0
+    """Alerts still queued, for their time or for a destination that is stopped."""
+
+
+def recover(db: Database, now: datetime, *, sole_sender: bool = False) -> int:
+    """Mark what a dead sender left behind as ``unknown``. A sole sender need not wait for the claim to run out."""
+    with db.write() as session:
+        dead = sa.update(Alert).where(col(Alert.state) == AlertState.SENDING)
+        if not sole_sender:
+            dead = dead.where(col(Alert.attempted_at) < now - timedelta(seconds=CLAIM_S))
+        return int(session.connection().execute(dead.values(state=AlertState.UNKNOWN)).rowcount)
+
+
+async def deliver(
+    db: Database,
+    channels: Mapping[str, Channel],
+    make_message: MakeMessage,
+    *,
+    clock: Callable[[], datetime] = utcnow,
+    sole_sender: bool = False,
+    patience_s: float = 0.0,
+    stop: Callable[[], bool] = lambda: False,
+) -> Delivery:
+    """Send what is due, each channel and destination in order, side by side. Again sends nothing.
+
+    ``patience_s`` is how long a pause asked for by a channel (rate limit) is sat out before the rest is left for the
+    next pass.
+    """
+    await asyncio.to_thread(recover, db, clock(), sole_sender=sole_sender)
+    with db.read() as session:
+        places = session.execute(
+            sa.select(col(Alert.channel), col(Alert.destination))
+            .where(col(Alert.state).in_([AlertState.QUEUED, AlertState.UNKNOWN]), col(Alert.channel).in_(channels))
+            .distinct()
+        ).all()
+    total = Delivery()
+    lanes = [
+        _Lane(db, channels[channel], destination, make_message, clock, stop, total).run(patience_s)
+        for channel, destination in places
+    ]
+    await asyncio.gather(*lanes)
+    with db.read() as session:
+        total.waiting = session.execute(
+            sa.select(sa.func.count()).where(col(Alert.state).in_([AlertState.QUEUED, AlertState.UNKNOWN]))
+        ).scalar_one()
+    return total
+
+
+class _Lane:
+    """One destination of one channel: its messages go out one after another, oldest first."""
+
+    def __init__(
+        self,
+        db: Database,
+        channel: Channel,
+        destination: str,
+        make_message: MakeMessage,
+        clock: Callable[[], datetime],
+        stop: Callable[[], bool],
+        total: Delivery,
+    ) -> None:
+        self.db = db
+        self.channel = channel
+        self.destination = destination
+        self.make_message = make_message
+        self.clock = clock
+        self.stop = stop
+        self.total = total
+
+    async def run(self, patience_s: float) -> None:
+        give_up_at = time.monotonic() + patience_s
+        while not self.stop():
+            wait_s = await asyncio.to_thread(self._rest_s)
+            if wait_s > 0:
+                if time.monotonic() + wait_s > give_up_at:
+                    return
+                await asyncio.sleep(wait_s)
+            claimed = await asyncio.to_thread(self._claim)
+            if claimed is None:
+                return
+            started = time.monotonic()
+            if not await self._deliver(*claimed):
+                return
+            if self.channel.rate_per_s:
+                await asyncio.sleep(max(0.0, 1 / self.channel.rate_per_s - (time.monotonic() - started)))
+
+    def _rest_s(self) -> float:
+        with self.db.read() as session:
+            row = _place(session, self.channel.name, self.destination)
+            if row is None or row.rest_until is None:
+                return 0.0
+            return (row.rest_until - self.clock()).total_seconds()
+
+    def _claim(self) -> tuple[Alert, Message | None, AlertState] | None:
+        """Take the oldest message that is due; the row says ``sending`` before anything leaves the house."""
+        now = self.clock()
+        with self.db.write() as session:
+            alert = session.execute(
+                sa.select(Alert)
+                .where(
+                    col(Alert.channel) == self.channel.name,
+                    col(Alert.destination) == self.destination,
+                    col(Alert.state).in_([AlertState.QUEUED, AlertState.UNKNOWN]),
+                    col(Alert.next_attempt_at) <= now,
+                )
+                .order_by(col(Alert.id))
+                .limit(1)
+                .with_for_update(skip_locked=True)
+            ).scalar()
+            if alert is None:
+                return None
+            before, message = alert.state, self.make_message(session, alert)
+            first_attempt = alert.attempted_at
+            changed = session.connection().execute(
+                sa.update(Alert)
+                .where(col(Alert.id) == alert.id, col(Alert.state) == before)
+                .values(state=AlertState.SENDING, attempted_at=now, attempts=col(Alert.attempts) + 1)
+            )
+            if changed.rowcount != 1:
+                return None
+            session.expunge(alert)
+            alert.attempted_at = first_attempt
+            return alert, message, before
+
+    async def _deliver(self, alert: Alert, message: Message | None, before: AlertState) -> bool:
+        """Send one claimed message. Returns whether the lane may go on."""
+        if message is None:
+            await asyncio.to_thread(self._write, alert, AlertState.FAILED, error="nothing left to say")
+            return True
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT_S):
+                receipt, found = await self._send(alert, message, before)
+        except TimeoutError:
+            error = DeliveryError(f"{self.channel.name} did not answer within {SEND_TIMEOUT_S:g} s", ambiguous=True)
+            await asyncio.to_thread(self._failed, alert, error)
+            return False
+        except DeliveryError as error:
+            await asyncio.to_thread(self._failed, alert, error)
+            return error.reduce
+        except Exception as error:
+            log.exception("alert.unexpected", channel=self.channel.name, alert=alert.id)
+            unexpected = DeliveryError(f"unexpected {type(error).__name__}", ambiguous=True)
+            await asyncio.to_thread(self._failed, alert, unexpected)
+            return False
+        await asyncio.to_thread(self._write, alert, AlertState.SENT, receipt=receipt)
+        self.total.sent += not found
+        self.total.reconciled += found
+        return True
+
+    async def _send(self, alert: Alert, message: Message, before: AlertState) -> tuple[dict[str, Any], bool]:
+        if before == AlertState.UNKNOWN:
+            if self.channel.can_find:
+                since = (alert.attempted_at or alert.created_at) - timedelta(seconds=60)
+                receipt = await self.channel.find(message, since)
+                if receipt is not None:
+                    return receipt, True
+            else:
+                message = replace(message, possible_repeat=True)
+        return await self.channel.send(message), False
+
+    def _write(
+        self, alert: Alert, state: AlertState, *, receipt: dict[str, Any] | None = None, error: str = ""
+    ) -> None:
+        now = self.clock()
+        with self.db.write() as session:
+            values: dict[str, Any] = {"state": state, "last_error": error}
+            if state == AlertState.SENT:
+                values |= {"sent_at": now, "receipt": receipt or {}}
+            _update(session, alert, **values)
+            if state == AlertState.SENT:
+                place = _place(session, self.channel.name, self.destination, create=True)
+                assert place is not None
+                place.rest_until = place.stopped_at = None
+                place.error, place.failures, place.last_sent_at = "", 0, now
+
+    def _failed(self, alert: Alert, error: DeliveryError) -> None:
+        """Write down why a message did not go out, and when this destination is tried again."""
+        now = self.clock()
+        with self.db.write() as session:
+            if error.reduce:
+                _update(session, alert, state=AlertState.FAILED, last_error=str(error))
+                self.total.failed += 1
+                return
+            place = _place(session, self.channel.name, self.destination, create=True)
+            assert place is not None
+            place.failures += 1
+            place.error = str(error)
+            if error.permanent:
+                place.stopped_at = place.stopped_at or now
+                wait_s = PROBE_AFTER_S
+            else:
+                wait_s = error.retry_after or min(2.0 ** min(place.failures, 10), MAX_WAIT_S)
+            place.rest_until = now + timedelta(seconds=wait_s)
+            state = AlertState.UNKNOWN if error.ambiguous else AlertState.QUEUED
+            _update(session, alert, state=state, last_error=str(error), next_attempt_at=place.rest_until)
+        log.warning("alert.not_sent", channel=self.channel.name, alert=alert.id, error=str(error))
+
+
+def _place(session: Session, channel: str, destination: str, *, create: bool = False) -> Destination | None:
+    row = session.execute(
+        sa.select(Destination).where(
+            col(Destination.channel) == channel, col(Destination.destination) == destination
+        )
+    ).scalar()
+    if row is None and create:
+        row = Destination(channel=channel, destination=destination)
+        session.add(row)
+        session.flush()
+    return row
+
+
+def _update(session: Session, alert: Alert, **values: Any) -> None:
+    # The state guards the row: whoever recovered it meanwhile, because we were late, has the last word.
+    session.connection().execute(
+        sa.update(Alert).where(col(Alert.id) == alert.id, col(Alert.state) == AlertState.SENDING).values(**values)
+    )
