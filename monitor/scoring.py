@@ -7,7 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from classifier import TEST_SENTENCE, ScoreValues
+from classifier import ScoreValues
 from models.account import Account
 from models.classifier import Score
 from models.db import Database
@@ -18,6 +18,8 @@ from monitor.deletions import watch_for_deletion
 from monitor.versions import Active
 
 BATCH = 500
+TEST_PLATFORM = "test"
+"""The platform of the account that ``send-test`` posts under: no source reads it."""
 
 
 def score(db: Database, active: Active, *, limit: int | None = None) -> int:
@@ -110,6 +112,7 @@ def flag(db: Database, active: Active, config: Config, *, now: datetime, old_pos
                 col(Post.account_id),
                 col(Post.backfilled),
                 col(Account.muted_until),
+                col(Account.platform),
             )
             .join(PostVersion, col(PostVersion.id) == col(Score.post_version_id))
             .join(Post, col(Post.current_version_id) == col(PostVersion.id))
@@ -125,7 +128,13 @@ def flag(db: Database, active: Active, config: Config, *, now: datetime, old_pos
         ).all()
         flagged = []
         for row in rows:
-            raised = Flag(post_id=row.post_id, score_id=row.score_id, probability=row.probability, created_at=now)
+            raised = Flag(
+                post_id=row.post_id,
+                score_id=row.score_id,
+                probability=row.probability,
+                origin="test" if row.platform == TEST_PLATFORM else "classifier",
+                created_at=now,
+            )
             session.add(raised)
             session.flush()
             backfill_ok = old_posts or config.poll.alert_on_backfill or not row.backfilled
@@ -151,8 +160,3 @@ def queue_match(session: Session, config: Config, flag: Flag, *, now: datetime, 
                 next_attempt_at=now,
             )
         )
-
-
-def is_test(text: str) -> bool:
-    """Whether this is the fixed sentence of ``send-test``."""
-    return text.strip() == TEST_SENTENCE

@@ -26,6 +26,23 @@ class Active:
     alert_threshold: float
 
 
+class Duty:
+    """The classifier on duty for a process that runs on: looks for a change at each use, loads only when there is one."""
+
+    def __init__(self, db: Database, config: Config) -> None:
+        self._db = db
+        self._config = config
+        self._active: Active | None = None
+
+    def current(self) -> Active:
+        """The classifier on duty now. After a promotion or rollback by any process, the next call returns the new one."""
+        with self._db.read() as session:
+            row = _wanted(session, self._config)
+        if self._active is None or row is None or row.id != self._active.row_id:
+            self._active = active(self._db, self._config)
+        return self._active
+
+
 def active(db: Database, config: Config) -> Active:
     """Load the classifier on duty: the configured version, else the active row, else the bundled one.
 
