@@ -1,0 +1,102 @@
+"""Politeness: how many requests a host gets at a time, how many a second, and when it is left in peace."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from monitor.errors import FetchError
+
+_FIRST_REST_S = 60.0
+_LONGEST_GUESS_S = 3600.0
+
+
+class Host:
+    """One ``host:port`` and what we owe it."""
+
+    def __init__(self, name: str, per_host: int, gap_s: float) -> None:
+        self.name = name
+        self.gap_s = gap_s
+        self.slots = asyncio.Semaphore(per_host)
+        self.users = 0
+        self.next_at = 0.0
+        self.rest_until = 0.0
+        self.refusals = 0
+
+
+class Hosts:
+    """All hosts we are talking to, forgotten again when they are idle and owed nothing."""
+
+    def __init__(
+        self,
+        *,
+        per_host: int,
+        rate: float,
+        owns: Callable[[str, int], bool],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._per_host = per_host
+        self._gap_s = 1 / rate
+        self._owns = owns
+        self._now = monotonic
+        self._hosts: dict[tuple[str, int], Host] = {}
+        self._sweep_at = 1024
+
+    @asynccontextmanager
+    async def slot(self, name: str, port: int) -> AsyncIterator[Host]:
+        """Wait for a turn at this host. Raises FetchError (``rate_limited``) at once while the host rests."""
+        host = self._get(name, port)
+        self._raise_if_resting(host)
+        host.users += 1
+        try:
+            async with host.slots:
+                self._raise_if_resting(host)
+                await self._keep_pace(host)
+                yield host
+        finally:
+            host.users -= 1
+
+    def rest(self, host: Host, seconds: float | None) -> float:
+        """Leave the host in peace for as long as it asked, or for a growing guess. Returns the seconds."""
+        host.refusals += 1
+        if seconds is None:
+            seconds = min(_FIRST_REST_S * 2 ** (host.refusals - 1), _LONGEST_GUESS_S)
+        host.rest_until = max(host.rest_until, self._now() + seconds)
+        return seconds
+
+    def _get(self, name: str, port: int) -> Host:
+        host = self._hosts.get((name, port))
+        if host is None:
+            if len(self._hosts) >= self._sweep_at:
+                self._sweep()
+            shown = name if port in (80, 443) else f"{name}:{port}"
+            host = Host(shown, self._per_host, 0.0 if self._owns(name, port) else self._gap_s)
+            self._hosts[name, port] = host
+        return host
+
+    async def _keep_pace(self, host: Host) -> None:
+        if not host.gap_s:
+            return
+        now = self._now()
+        turn = max(now, host.next_at)
+        host.next_at = turn + host.gap_s
+        if turn > now:
+            await asyncio.sleep(turn - now)
+
+    def _raise_if_resting(self, host: Host) -> None:
+        left = host.rest_until - self._now()
+        if left > 0:
+            raise FetchError(
+                f"{host.name} asked us to wait and is left in peace for another {left:.0f} s",
+                kind="rate_limited",
+                retry_after=left,
+            )
+
+    def _sweep(self) -> None:
+        now = self._now()
+        self._hosts = {
+            key: host
+            for key, host in self._hosts.items()
+            if host.users or host.next_at > now or host.rest_until + (host.refusals and _LONGEST_GUESS_S) > now
+        }
+        self._sweep_at = max(1024, 2 * len(self._hosts))
