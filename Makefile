@@ -1,0 +1,53 @@
+# Every command has a name. “make demo” and “make test” set up what they need in .venv from the lock file.
+
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-slow lint format lock train bench clean
+
+help:  ## What can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(STAMP): requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
+	  { echo "make: $(PYTHON) cannot make a virtual environment; install Python 3.11 or newer with venv."; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(STAMP)
+
+install: $(STAMP)  ## Install into .venv from the lock file
+
+demo: $(STAMP)  ## The whole job, offline, on invented offices
+	$(BIN)/sheriffwatch demo
+
+test: $(STAMP)  ## The quick tests, under a minute
+	$(BIN)/python -m pytest -q
+
+test-slow: $(STAMP)  ## The slow tests: PostgreSQL, kill -9, browser, Slack emulator
+	$(BIN)/python -m pytest -q -m slow
+
+lint: $(STAMP)  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP)  ## Put the code into one form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock:  ## Resolve the dependencies anew (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --all-extras --group dev --no-header --quiet \
+	  pyproject.toml --output-file requirements.lock
+
+train: $(STAMP)  ## Train the bundled classifier from the corpus
+	$(BIN)/python -m classifier.train
+
+bench: $(STAMP)  ## All benchmarks, as ratios
+	$(BIN)/python bench/poll.py
+	$(BIN)/python bench/schedule.py
+	$(BIN)/python bench/classify.py
+
+clean:  ## Remove what was installed and cached
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache
