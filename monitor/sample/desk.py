@@ -119,6 +119,13 @@ class Desk:
             and (status is None or seen_status == status)
         )
 
+    def forget(self) -> None:
+        """Forget remembered answers, faults and counts."""
+        with self._lock:
+            self._answers.clear()
+            self._faults.clear()
+            self._counts.clear()
+
     def reset_counts(self) -> None:
         """Forget all counts."""
         with self._lock:

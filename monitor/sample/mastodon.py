@@ -58,7 +58,7 @@ class Instance:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._domain = desk.base_url.partition("://")[2]
-        self._accounts: dict[str, Office] = {}
+        self._accounts: dict[str, str] = {}
         self._entities = Entities(desk.base_url)
 
     async def lookup(self, request: Request) -> Response:
@@ -103,8 +103,9 @@ class Instance:
     def _find(self, account_id: str) -> Office | None:
         if account_id not in self._accounts:
             offices = [office for office in self._desk.world if office.platform == "mastodon"]
-            self._accounts = {account_id_of(office.id): office for office in offices}
-        return self._accounts.get(account_id)
+            self._accounts = {account_id_of(office.id): office.id for office in offices}
+        office_id = self._accounts.get(account_id)
+        return self._desk.world.office(office_id) if office_id else None
 
     def _find_status(self, wanted: str) -> tuple[Office, Post] | None:
         for office in self._desk.world:

@@ -103,10 +103,15 @@ class World:
 
     def __init__(self, offices: Iterable[Office]) -> None:
         self._lock = threading.RLock()
-        self._offices: dict[str, Office] = {}
-        self._handles: dict[tuple[str, str], Office] = {}
-        for office in offices:
-            self.add(office)
+        self.restore(offices)
+
+    def restore(self, offices: Iterable[Office]) -> None:
+        """Begin anew with these offices."""
+        with self._lock:
+            self._offices: dict[str, Office] = {}
+            self._handles: dict[tuple[str, str], Office] = {}
+            for office in offices:
+                self.add(office)
 
     def add(self, office: Office) -> None:
         """Take an office in. Raises ``ValueError`` when its id or handle is taken."""
@@ -149,8 +154,10 @@ class World:
         lang: str = "en",
         posted_at: datetime | None = None,
     ) -> Post:
-        """Put a new post at the head of an office's timeline and return it. ``posted_at`` may lie in the past,
-        as a backdated post does: it is listed first all the same.
+        """Put a new post at the head of an office's timeline and return it.
+
+        ``posted_at`` is what the author claims, by default now; the timeline keeps the order of publication.
+        Raises ``KeyError`` for an unknown office.
         """
         with self._lock:
             office = self.office(office_id)

@@ -121,3 +121,16 @@ def test_alone_it_prints_the_account_lines_and_a_taken_port_is_one_sentence():
         assert process.wait(timeout=15) == 0
     assert any(line.startswith("allow_private = [") for line in lines)
     assert sum(line.startswith("sheriffwatch account add ") for line in lines) == 8
+
+
+def test_a_reset_brings_back_the_world_as_it_was(server, ask):
+    before = ask.get(FEED).json()
+    server.publish("pinon", "News")
+    server.delete("pinon", "flyer")
+    server.rename_handle("san-telmo", "elsewhere")
+    server.break_account("larkmoor", status=500)
+    server.reset()
+    assert ask.get(FEED).json() == before
+    account = ask.get("/api/v1/accounts/lookup", params={"acct": "santelmosheriff"}).json()
+    assert ask.get(f"/api/v1/accounts/{account['id']}/statuses").json()[0]["account"]["username"] == "santelmosheriff"
+    assert ask.get("/news/larkmoor/atom.xml").status_code == 200
