@@ -10,7 +10,8 @@ import os
 import signal
 import struct
 import sys
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,15 @@ _WORKER = Path(__file__).with_name("feedparse_worker.py")
 _LENGTH = struct.Struct(">I")
 _ENVIRONMENT = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "TZ")
 _START_S = 30.0
+_MAX_SUSPECTS = 10_000
 
 
 class _DiedError(Exception):
     """The child ended in the middle of its work."""
+
+    def __init__(self, exit_code: int | None = None) -> None:
+        super().__init__(f"exit code {exit_code}")
+        self.exit_code = exit_code
 
 
 class _Child:
@@ -32,6 +38,8 @@ class _Child:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
         self.parsed = 0
+        self.fit = True
+        """Whether it may take another feed."""
 
     @classmethod
     async def start(cls, limit_s: float, memory_bytes: int) -> "_Child":
@@ -64,7 +72,7 @@ class _Child:
             self.process.stdin.write(_LENGTH.pack(len(head)) + head + _LENGTH.pack(len(body)) + body)
             await self.process.stdin.drain()
         except (BrokenPipeError, ConnectionError) as error:
-            raise _DiedError from error
+            raise _DiedError(await self.process.wait()) from error
         self.parsed += 1
         return await self.read()
 
@@ -74,8 +82,8 @@ class _Child:
         try:
             (length,) = _LENGTH.unpack(await self.process.stdout.readexactly(_LENGTH.size))
             reply: dict[str, Any] = json.loads(await self.process.stdout.readexactly(length))
-        except (asyncio.IncompleteReadError, ValueError, ConnectionError) as error:
-            raise _DiedError from error
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            raise _DiedError(await self.process.wait()) from error
         return reply
 
     async def end(self) -> None:
@@ -102,48 +110,69 @@ class FeedParser:
         self._turns = asyncio.Semaphore(concurrency)
         self._idle: list[_Child] = []
         self._busy: set[_Child] = set()
+        self._suspects: dict[str, None] = {}
+        self._suspects_lane = asyncio.Semaphore(1)
         self._closed = False
 
-    async def parse(self, body: bytes, content_type: str, url: str) -> dict[str, Any]:
+    async def parse(self, body: bytes, content_type: str, url: str, *, limit_s: float | None = None) -> dict[str, Any]:
         """What feedparser makes of ``body``, as plain JSON values.
 
         ``feed`` holds the feed's own fields, ``entries`` its items; ``version`` is empty when it is no feed at all;
         ``bozo`` says what was malformed. Relative links are resolved against ``url``. Markup is not sanitised: take
-        text from it, never show it. Raises FetchError (``malformed``) when it cannot be parsed within the limits.
+        text from it, never show it. ``limit_s`` shortens the time limit. Raises FetchError (``malformed``) when it
+        cannot be parsed within the limits.
         """
         if self._closed:
             raise RuntimeError("the feed parser is closed")
-        async with self._turns:
-            try:
-                child = self._idle.pop() if self._idle else await _Child.start(self.limit_s, self._memory_bytes)
-            except (OSError, TimeoutError, _DiedError) as error:
-                raise FetchError(f"the feed parser could not be started ({error!r})", kind="internal") from None
-            self._busy.add(child)
-            well = False
-            try:
-                async with asyncio.timeout(self.limit_s):
+        limit_s = min(self.limit_s, limit_s or self.limit_s)
+        over_time = FetchError(f"the feed at {url} could not be parsed in {limit_s:.3g} s", kind="malformed")
+        try:
+            async with self._suspects_turn(url), self._turns, self._child() as child:
+                async with asyncio.timeout(limit_s):
                     reply = await child.ask({"content_type": content_type, "url": url}, body)
-                well = "fatal" not in reply and child.parsed < self._recycle_after and not self._closed
-            except TimeoutError:
-                raise self._over_time(url) from None
-            except _DiedError:
-                if await child.process.wait() == -signal.SIGXCPU:
-                    raise self._over_time(url) from None
-                raise FetchError(
-                    f"the feed at {url} could not be parsed: the parser died of it", kind="malformed"
-                ) from None
-            finally:
-                self._busy.discard(child)
-                if well:
-                    self._idle.append(child)
-                else:
-                    await asyncio.shield(child.end())
+                child.fit = "fatal" not in reply and child.parsed < self._recycle_after
+        except TimeoutError:
+            self._suspect(url)
+            raise over_time from None
+        except _DiedError as death:
+            self._suspect(url)
+            if death.exit_code == -signal.SIGXCPU:
+                raise over_time from None
+            raise FetchError(
+                f"the feed at {url} could not be parsed: the parser died of it", kind="malformed"
+            ) from None
         if "fatal" in reply:
+            self._suspect(url)
             raise FetchError(f"the feed at {url} could not be parsed: {reply['fatal']}", kind="malformed")
+        self._suspects.pop(url, None)
         return reply
 
-    def _over_time(self, url: str) -> FetchError:
-        return FetchError(f"the feed at {url} could not be parsed in {self.limit_s:g} s", kind="malformed")
+    @asynccontextmanager
+    async def _child(self) -> AsyncIterator[_Child]:
+        """A child for one feed: kept for the next one if it is still fit, else ended."""
+        try:
+            child = self._idle.pop() if self._idle else await _Child.start(self.limit_s, self._memory_bytes)
+        except (OSError, TimeoutError, _DiedError) as error:
+            raise FetchError(f"the feed parser could not be started ({error!r})", kind="internal") from None
+        self._busy.add(child)
+        child.fit = False
+        try:
+            yield child
+        finally:
+            self._busy.discard(child)
+            if child.fit and not self._closed:
+                self._idle.append(child)
+            else:
+                await asyncio.shield(child.end())
+
+    def _suspects_turn(self, url: str) -> AbstractAsyncContextManager[object]:
+        """Feeds that broke a child the last time wait for each other, so that the other children stay free."""
+        return self._suspects_lane if url in self._suspects else nullcontext()
+
+    def _suspect(self, url: str) -> None:
+        self._suspects[url] = None
+        if len(self._suspects) > _MAX_SUSPECTS:
+            del self._suspects[next(iter(self._suspects))]
 
     async def aclose(self) -> None:
         """End every child. Parses under way fail."""

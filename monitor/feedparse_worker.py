@@ -21,6 +21,7 @@ import feedparser
 MAX_ENTRIES = 2_000
 MAX_TEXT = 400_000
 MAX_LIST = 200
+MAX_REPLY = 16_000_000
 
 _LENGTH = struct.Struct(">I")
 _FEED_TEXTS = ("title", "subtitle", "link", "id", "language", "author", "updated", "published", "ttl", "generator",
@@ -96,21 +97,37 @@ def parse(body: bytes, content_type: str, url: str) -> dict[str, Any]:
     if len(entries) > MAX_ENTRIES:
         notes.append(f"the feed has {len(entries)} items, and the first {MAX_ENTRIES} were read")
     problem = parsed.get("bozo_exception")
-    return {
+    result = {
         "version": parsed.get("version", ""),
         "encoding": str(parsed.get("encoding", "")),
-        "bozo": _text(f"{type(problem).__name__}: {problem}")[:500] if parsed.get("bozo") else "",
+        "bozo": str(f"{type(problem).__name__}: {problem}")[:500] if parsed.get("bozo") else "",
         "namespaces": {str(key): str(value) for key, value in list(parsed.get("namespaces", {}).items())[:MAX_LIST]},
         "feed": _feed(parsed.get("feed", {})),
         "entries": [_entry(entry) for entry in entries[:MAX_ENTRIES]],
-        "notes": notes,
     }
+    shortened, cut = _shorten(result)
+    if cut:
+        notes.append(f"{cut} texts longer than {MAX_TEXT} characters were cut")
+    return {**shortened, "notes": notes}
+
+
+def _shorten(value: Any) -> tuple[Any, int]:
+    """A copy with overlong texts cut, and how many were."""
+    if isinstance(value, str):
+        return value[:MAX_TEXT], int(len(value) > MAX_TEXT)
+    if isinstance(value, list):
+        pairs = [_shorten(item) for item in value]
+        return [item for item, _ in pairs], sum(cut for _, cut in pairs)
+    if isinstance(value, dict):
+        items = {key: _shorten(item) for key, item in value.items()}
+        return {key: item for key, (item, _) in items.items()}, sum(cut for _, cut in items.values())
+    return value, 0
 
 
 def _feed(feed: Any) -> dict[str, Any]:
     kept = _texts(feed, _FEED_TEXTS)
     kept["links"] = _dicts(feed, "links", ("rel", "href", "type", "title"))
-    kept["image"] = _text((feed.get("image") or {}).get("href", ""))
+    kept["image"] = str((feed.get("image") or {}).get("href", ""))
     kept["updated_at"] = _epoch(feed, "updated_parsed")
     kept["published_at"] = _epoch(feed, "published_parsed")
     return kept
@@ -121,8 +138,8 @@ def _entry(entry: Any) -> dict[str, Any]:
     kept["guidislink"] = bool(entry.get("guidislink", False))
     kept["published_parsed"] = _epoch(entry, "published_parsed")
     kept["updated_parsed"] = _epoch(entry, "updated_parsed")
-    kept["summary_type"] = _text((entry.get("summary_detail") or {}).get("type", ""))
-    kept["title_type"] = _text((entry.get("title_detail") or {}).get("type", ""))
+    kept["summary_type"] = str((entry.get("summary_detail") or {}).get("type", ""))
+    kept["title_type"] = str((entry.get("title_detail") or {}).get("type", ""))
     kept["content"] = _dicts(entry, "content", ("type", "value", "language", "base"))
     kept["links"] = _dicts(entry, "links", ("rel", "href", "type", "title", "length"))
     kept["enclosures"] = _dicts(entry, "enclosures", ("href", "type", "length"))
@@ -136,7 +153,7 @@ def _entry(entry: Any) -> dict[str, Any]:
 
 def _texts(thing: Any, names: tuple[str, ...]) -> dict[str, Any]:
     # feedparser's own look-up gives the date of publication when there is no other; keys() tells what is really there
-    return {name: _text(thing[name]) for name in names if name in thing.keys() and thing[name] is not None}  # noqa: SIM118
+    return {name: str(thing[name]) for name in names if name in thing.keys() and thing[name] is not None}  # noqa: SIM118
 
 
 def _dicts(thing: Any, name: str, fields: tuple[str, ...]) -> list[dict[str, str]]:
@@ -144,14 +161,10 @@ def _dicts(thing: Any, name: str, fields: tuple[str, ...]) -> list[dict[str, str
     if not isinstance(items, list):
         return []
     return [
-        {key: _text(item[key]) for key in fields if item.get(key) is not None}
+        {key: str(item[key]) for key in fields if item.get(key) is not None}
         for item in items[:MAX_LIST]
         if isinstance(item, dict)
     ]
-
-
-def _text(value: Any) -> str:
-    return str(value)[:MAX_TEXT]
 
 
 def _epoch(thing: Any, name: str) -> int | None:
@@ -175,6 +188,11 @@ def _read(stream: BinaryIO) -> bytes | None:
 
 def _write(stream: BinaryIO, reply: dict[str, Any]) -> None:
     data = json.dumps(reply).encode("ascii")
+    while len(data) > MAX_REPLY and len(reply.get("entries", [])) > 1:
+        kept = len(reply["entries"]) // 2
+        reply = {**reply, "entries": reply["entries"][:kept]}
+        reply["notes"] = [*reply["notes"], f"the feed is so large that only its first {kept} items were read"]
+        data = json.dumps(reply).encode("ascii")
     stream.write(_LENGTH.pack(len(data)) + data)
     stream.flush()
 

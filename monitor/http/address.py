@@ -1,7 +1,8 @@
 """Reading a URL the one way that everybody reads it, or not at all."""
 
 import re
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import httpx
 
@@ -22,8 +23,10 @@ class Origin(NamedTuple):
     port: int
 
 
-def read_url(text: str, *, base: httpx.URL | None = None) -> httpx.URL:
-    """``text`` as an http(s) URL without a fragment, taken relative to ``base`` if that is given.
+def read_url(
+    text: str, *, params: Mapping[str, Any] | Sequence[tuple[str, str]] | None = None, base: httpx.URL | None = None
+) -> httpx.URL:
+    """``text`` as an http(s) URL without a fragment, with ``params`` added, relative to ``base`` if that is given.
 
     Raises FetchError (``malformed``, permanent unless it is a redirect's target) for anything parsers disagree about:
     user names, backslashes, spaces, control characters, and IPv4 addresses in decimal, octal, hexadecimal or short
@@ -35,12 +38,17 @@ def read_url(text: str, *, base: httpx.URL | None = None) -> httpx.URL:
     def refuse(why: str) -> FetchError:
         return FetchError(f"“{shown!s}” cannot be asked: {why}", kind="malformed", permanent=permanent)
 
+    if base is not None:
+        text = text.strip().replace(" ", "%20")  # servers forget this in Location, and every browser mends it
     if len(text) > _LONGEST:
         raise refuse(f"it is longer than {_LONGEST} characters")
     if _FORBIDDEN.search(text):
         raise refuse("it contains a space, a control character or a backslash")
     try:
         url = httpx.URL(text) if base is None else base.join(text)
+        if params:
+            query: Any = params
+            url = url.copy_merge_params(httpx.QueryParams(query))
         if url.fragment:
             url = url.copy_with(fragment=None)
         host = url.raw_host.decode("ascii")
@@ -62,3 +70,8 @@ def read_url(text: str, *, base: httpx.URL | None = None) -> httpx.URL:
 def origin(url: httpx.URL) -> Origin:
     """The origin of a URL from :func:`read_url`."""
     return Origin(url.scheme, url.raw_host.decode("ascii").strip("[]"), url.port or _PORTS[url.scheme])
+
+
+def shown(url: httpx.URL) -> str:
+    """The host as messages name it: with its port if that is unusual."""
+    return url.netloc.decode("ascii")

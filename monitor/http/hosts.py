@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from monitor.errors import FetchError
+from monitor.http.waiting import LONGEST_S
 
 _FIRST_REST_S = 60.0
-_LONGEST_GUESS_S = 3600.0
+_FORGIVEN_AFTER_S = 3600.0
 
 
 class Host:
@@ -43,40 +44,45 @@ class Hosts:
         self._sweep_at = 1024
 
     @asynccontextmanager
-    async def slot(self, name: str, port: int) -> AsyncIterator[Host]:
-        """Wait for a turn at this host. Raises FetchError (``rate_limited``) at once while the host rests."""
-        host = self._get(name, port)
+    async def slot(self, name: str, port: int, shown: str) -> AsyncIterator[Host]:
+        """Wait for a turn at a host, called ``shown`` in messages. Raises FetchError at once while the host rests."""
+        host = self._get(name, port, shown)
         self._raise_if_resting(host)
         host.users += 1
         try:
             async with host.slots:
                 self._raise_if_resting(host)
-                await self._keep_pace(host)
+                if host.gap_s:
+                    await self._keep_pace(host)
+                    self._raise_if_resting(host)
                 yield host
         finally:
             host.users -= 1
 
     def rest(self, host: Host, seconds: float | None) -> float:
-        """Leave the host in peace for as long as it asked, or for a growing guess. Returns the seconds."""
-        host.refusals += 1
-        if seconds is None:
-            seconds = min(_FIRST_REST_S * 2 ** (host.refusals - 1), _LONGEST_GUESS_S)
-        host.rest_until = max(host.rest_until, self._now() + seconds)
-        return seconds
+        """Leave the host in peace for as long as it asked, or for a guess. Returns the seconds.
 
-    def _get(self, name: str, port: int) -> Host:
+        Both grow with every refusal in a row: a host that goes on refusing is asked a dozen times an hour at most.
+        """
+        now = self._now()
+        if host.rest_until <= now:  # a refusal that was under way together with another one counts once
+            host.refusals = min(host.refusals + 1, 20)
+        if seconds is None:
+            seconds = _FIRST_REST_S * 2 ** (host.refusals - 1)
+        seconds = max(seconds, 2.0**host.refusals)
+        host.rest_until = max(host.rest_until, now + min(seconds, LONGEST_S))
+        return host.rest_until - now
+
+    def _get(self, name: str, port: int, shown: str) -> Host:
         host = self._hosts.get((name, port))
         if host is None:
             if len(self._hosts) >= self._sweep_at:
                 self._sweep()
-            shown = name if port in (80, 443) else f"{name}:{port}"
             host = Host(shown, self._per_host, 0.0 if self._owns(name, port) else self._gap_s)
             self._hosts[name, port] = host
         return host
 
     async def _keep_pace(self, host: Host) -> None:
-        if not host.gap_s:
-            return
         now = self._now()
         turn = max(now, host.next_at)
         host.next_at = turn + host.gap_s
@@ -97,6 +103,6 @@ class Hosts:
         self._hosts = {
             key: host
             for key, host in self._hosts.items()
-            if host.users or host.next_at > now or host.rest_until + (host.refusals and _LONGEST_GUESS_S) > now
+            if host.users or host.next_at > now or host.rest_until + (host.refusals and _FORGIVEN_AFTER_S) > now
         }
         self._sweep_at = max(1024, 2 * len(self._hosts))

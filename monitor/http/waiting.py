@@ -17,6 +17,7 @@ def requested_wait(headers: Mapping[str, str], now: datetime) -> float | None:
     ``Retry-After`` is seconds or a date (RFC 9110, 10.2.3). Platforms give their own reset instead: Bluesky
     ``ratelimit-reset`` in epoch seconds, Mastodon ``x-ratelimit-reset`` as an ISO 8601 time, others seconds from now.
     """
+    now = _date(headers.get("date", "")) or now  # a date is meant by the server's clock, and ours may be wrong
     for name in ("retry-after", "ratelimit-reset", "x-ratelimit-reset", "x-rate-limit-reset"):
         value = headers.get(name, "").strip()
         if value and (wait := _seconds(value, now)) is not None:
@@ -39,12 +40,15 @@ def _seconds(value: str, now: datetime) -> float | None:
 
 
 def _until_date(value: str, now: datetime) -> float | None:
+    moment = _date(value)
+    return (moment - now).total_seconds() if moment else None
+
+
+def _date(value: str) -> datetime | None:
     for parse in (parsedate_to_datetime, datetime.fromisoformat):
         try:
             moment = parse(value)
         except (ValueError, TypeError, OverflowError, IndexError):
             continue
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        return (moment - now).total_seconds()
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
     return None

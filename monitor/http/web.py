@@ -1,25 +1,23 @@
 """The one way out to the network: every GET of the product goes through :class:`Web`."""
 
 import asyncio
-import ssl
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Any, Self
 
-import aiohttp
 import httpx
 
 from monitor.errors import FetchError
 from monitor.feedparse import FeedParser
-from monitor.http.address import Origin, origin, read_url
+from monitor.http.address import origin, read_url, shown
 from monitor.http.answer import Answer
+from monitor.http.budget import Budget, Running
 from monitor.http.config import HttpConfig
 from monitor.http.decoding import Body
-from monitor.http.guard import Lookup, RefusedError, look_up
+from monitor.http.faults import LIBRARY_ERRORS, explain
+from monitor.http.guard import Lookup, look_up
 from monitor.http.hosts import Host, Hosts
 from monitor.http.transport import current_peer, guarded_transport
 from monitor.http.waiting import requested_wait
@@ -29,32 +27,34 @@ Params = Mapping[str, Any] | list[tuple[str, str]]
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _VALIDATORS = frozenset({"if-none-match", "if-modified-since"})
 _MAY_CROSS_ORIGINS = frozenset({"accept", "accept-language", "user-agent"})
+_LEAST_PARSING_S = 1.0
+_BIG = 1_000_000
+_BIG_AT_ONCE = 4
 
 
 @dataclass
-class Budget:
-    """Seconds of network time left to one piece of work."""
-
-    whole: float
-    left: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.left = self.whole
-
-
-@dataclass
-class _Raw:
-    """One hop's answer as it came, with its body only if it is the last hop."""
+class _Hop:
+    """What one URL answered; the body only if it is no redirect."""
 
     status: int
     headers: httpx.Headers
     body: bytes
     ip: str
     cert_sha256: str
+    asked_at: datetime
+
+    @property
+    def target(self) -> str | None:
+        """Where it redirects to, if it does."""
+        return self.headers.get("location") if self.status in _REDIRECTS else None
 
 
 class Web:
-    """Asks servers. One for each process and event loop; use it as ``async with Web(config) as web``."""
+    """Asks servers. One for each process and event loop; use it as ``async with Web(config) as web``.
+
+    ``per_host`` requests run at a time to one host and ``concurrency`` in all. ``clock`` and ``lookup`` (names to
+    addresses) are there for tests.
+    """
 
     def __init__(
         self,
@@ -67,24 +67,18 @@ class Web:
         parser: FeedParser | None = None,
     ) -> None:
         self.config = config or HttpConfig()
+        self.parser = parser or FeedParser()
         self._clock = clock
         self._lookup = lookup
         self._guard = self.config.guard()
         self._hosts = Hosts(per_host=per_host, rate=self.config.rate_per_host, owns=self._guard.owns)
         self._at_once = asyncio.Semaphore(concurrency)
-        self._client: httpx.AsyncClient | None = None
-        self.parser = parser or FeedParser()
+        self._big = asyncio.Semaphore(_BIG_AT_ONCE)
+        self._transport: httpx.AsyncBaseTransport | None = None
+        self._headers = {"user-agent": self.config.user_agent, "accept": "*/*"}
 
     async def __aenter__(self) -> Self:
-        transport = guarded_transport(self.config, self._guard, self._lookup)
-        self._client = httpx.AsyncClient(
-            transport=transport,
-            trust_env=False,
-            follow_redirects=False,
-            timeout=None,  # noqa: S113 (one deadline for everything, see _hop)
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            headers={"user-agent": self.config.user_agent, "accept": "*/*", "accept-encoding": "gzip"},
-        )
+        self._transport = guarded_transport(self.config, self._guard, self._lookup)
         return self
 
     async def __aexit__(
@@ -94,9 +88,9 @@ class Web:
 
     async def aclose(self) -> None:
         """Close every connection and end the parsing children."""
-        if self._client is not None:
-            await self._client.aclose()
-            self._client = None
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            await transport.aclose()
         await self.parser.aclose()
 
     def fetch(self) -> "AccountFetch":
@@ -114,52 +108,48 @@ class Web:
     ) -> Answer:
         """GET ``url`` and follow its redirects. Raises FetchError when there is no usable answer.
 
-        ``deadline_s`` bounds network time: waiting for a turn at the host is not counted. 429 and 5xx are errors, every
-        other status is returned. A 304 is returned if the request carried a validator.
+        ``deadline_s`` bounds the time on the network; waiting for a turn at the host is not counted. 429 and 5xx are
+        errors, every other status is returned, 304 only if the request carried a validator.
         """
-        budget = budget or Budget(deadline_s if deadline_s is not None else self.config.deadline_s)
-        here = read_url(url)
-        if params:
-            try:
-                here = here.copy_merge_params(httpx.QueryParams(params))
-            except (TypeError, ValueError, httpx.InvalidURL) as error:
-                raise FetchError(f"the parameters for {url} cannot be sent ({error})", kind="malformed") from None
+        budget = budget or Budget(self.config.deadline_s if deadline_s is None else deadline_s)
+        left_before = budget.left
+        here = read_url(url, params=params)
         asked = str(here)
-        carried = dict(headers or {})
-        redirects: list[str] = []
-        requested_at = self._clock()
-        spent_before = budget.left
+        # An ETag with odd bytes cannot be sent back; asking without it costs one full answer.
+        carried = {name.lower(): value for name, value in (headers or {}).items() if _is_sendable(value)}
+        requested_at = None
+        passed: list[str] = []
         while True:
-            at = origin(here)
-            raw = await self._hop(here, at, carried, budget)
-            target = raw.headers.get("location") if raw.status in _REDIRECTS else None
-            if target is None:
+            hop = await self._ask(here, carried, budget)
+            requested_at = requested_at or hop.asked_at
+            if hop.target is None:
                 break
-            redirects.append(str(here))
-            there = self._next_hop(here, target, redirects)
-            if origin(there) != at:
-                carried = {name: value for name, value in carried.items() if name.lower() in _MAY_CROSS_ORIGINS}
+            passed.append(str(here))
+            there = self._follow(here, hop.target, passed)
+            if origin(there) != origin(here):
+                carried = {name: value for name, value in carried.items() if name in _MAY_CROSS_ORIGINS}
             here = there
-        if raw.status == 304 and not any(name.lower() in _VALIDATORS for name in carried):
+        if hop.status == 304 and _VALIDATORS.isdisjoint(carried):
             raise FetchError(
-                f"{_shown(at)} answered 304 Not Modified to a request that did not ask for changes", kind="malformed"
+                f"{shown(here)} answered 304 Not Modified to a request that did not ask for changes", kind="malformed"
             )
         return Answer(
             url=asked,
-            final_url=str(here),
-            status=raw.status,
-            headers=raw.headers,
-            body=raw.body,
-            redirects=tuple(redirects),
-            ip=raw.ip,
-            cert_sha256=raw.cert_sha256,
+            final_url=str(here) if passed else asked,
+            status=hop.status,
+            headers=hop.headers,
+            body=hop.body,
+            redirects=tuple(passed),
+            ip=hop.ip,
+            cert_sha256=hop.cert_sha256,
             requested_at=requested_at,
             answered_at=self._clock(),
-            elapsed_s=spent_before - budget.left,
+            elapsed_s=left_before - budget.left,
         )
 
-    def _next_hop(self, here: httpx.URL, target: str, passed: list[str]) -> httpx.URL:
-        host = _shown(origin(here))
+    def _follow(self, here: httpx.URL, target: str, passed: list[str]) -> httpx.URL:
+        """The next URL after a redirect. Raises FetchError if it may not be followed."""
+        host = shown(here)
         there = read_url(target, base=here)
         if here.scheme == "https" and there.scheme == "http":
             raise FetchError(f"{host} redirects from https to plain http, which is refused", kind="server")
@@ -169,63 +159,72 @@ class Web:
             raise FetchError(f"{host} redirects more than {self.config.max_redirects} times", kind="server")
         return there
 
-    async def _hop(self, url: httpx.URL, at: Origin, headers: Mapping[str, str], budget: Budget) -> _Raw:
-        async with self._hosts.slot(at.host, at.port) as host, self._at_once:
-            started = time.monotonic()
+    async def _ask(self, url: httpx.URL, headers: Mapping[str, str], budget: Budget) -> _Hop:
+        """Ask one URL when its host has room for us."""
+        _, name, port = origin(url)
+        async with self._hosts.slot(name, port, shown(url)) as host, self._at_once:
             try:
-                async with asyncio.timeout(budget.left):
-                    raw = await self._ask(url, host.name, headers)
+                async with budget.running() as running:
+                    hop = await self._send(url, headers, host.name, running)
             except TimeoutError:
                 raise FetchError(
                     f"{host.name} did not finish its answer within {budget.whole:g} s", kind="timeout"
                 ) from None
-            except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError, ValueError) as error:
-                raise _explain(error, host.name) from None
-            finally:
-                budget.left -= time.monotonic() - started
-            self._raise_if_refused(raw, host)
-            return raw
+            except LIBRARY_ERRORS as error:
+                raise explain(error, host.name) from None
+            self._raise_if_refused(hop, host)
+            return hop
 
-    async def _ask(self, url: httpx.URL, host: str, headers: Mapping[str, str]) -> _Raw:
-        assert self._client is not None, "Web is used as an async context manager"
-        request = self._client.build_request("GET", url, headers=headers)
-        response = await self._client.send(request, stream=True)
+    async def _send(self, url: httpx.URL, headers: Mapping[str, str], host: str, running: Running) -> _Hop:
+        if self._transport is None:
+            raise RuntimeError("Web is closed; use it as “async with Web(...) as web”")
+        # The transport without httpx.AsyncClient: its redirects, cookies, authentication and logging are not wanted.
+        request = httpx.Request("GET", url, headers={**self._headers, **headers, "accept-encoding": "gzip"})
+        asked_at = self._clock()
+        response = await self._transport.handle_async_request(request)
         peer = current_peer()
+        hop = _Hop(response.status_code, response.headers, b"", peer.ip, peer.cert_sha256, asked_at)
         try:
-            if response.status_code in _REDIRECTS and "location" in response.headers:
-                body = b""
-            else:
-                body = await self._read(response, host)
+            if hop.target is None:
+                hop.body = await self._read(response, host, running)
         finally:
             await response.aclose()
-        return _Raw(response.status_code, response.headers, body, peer.ip, peer.cert_sha256)
+        return hop
 
-    async def _read(self, response: httpx.Response, host: str) -> bytes:
+    async def _read(self, response: httpx.Response, host: str, running: Running) -> bytes:
         body = Body(host, response.headers, max_wire=self.config.max_wire_bytes, max_decoded=self.config.max_bytes)
-        async for chunk in response.aiter_raw():
-            body.feed(chunk)
-        return body.finish()
+        big = False
+        try:
+            assert isinstance(response.stream, httpx.AsyncByteStream)
+            async for chunk in response.stream:
+                body.feed(chunk)
+                if not big and body.size > _BIG:  # a hundred of the largest answers at once would fill the memory
+                    await running.pause_for(self._big.acquire())
+                    big = True
+            return body.finish()
+        finally:
+            if big:
+                self._big.release()
 
-    def _raise_if_refused(self, raw: _Raw, host: Host) -> None:
-        if raw.status < 429 or raw.status == 431 or 429 < raw.status < 500:
+    def _raise_if_refused(self, hop: _Hop, host: Host) -> None:
+        """Raise FetchError for 429 and 5xx, and let the host rest if it asks for that."""
+        if hop.status < 500 and hop.status != 429:
             host.refusals = 0
             return
-        wait = requested_wait(raw.headers, self._clock())
-        if raw.status == 429:
+        wait = requested_wait(hop.headers, self._clock())
+        if hop.status == 429:
             wait = self._hosts.rest(host, wait)
             raise FetchError(
-                f"{host.name} says that we ask too often (429); next attempt in {wait:.0f} s",
+                f"{host.name} says that we ask too often (429 Too Many Requests); it is left in peace for {wait:.0f} s",
                 kind="rate_limited",
                 retry_after=wait,
             )
-        if raw.status == 503 and wait is not None:
+        if hop.status != 503:
+            wait = None
+        elif wait is not None:
             self._hosts.rest(host, wait)
-        name = httpx.codes.get_reason_phrase(raw.status)
-        raise FetchError(
-            f"{host.name} answered {raw.status} {name}".rstrip(),
-            kind="server",
-            retry_after=wait if raw.status == 503 else None,
-        )
+        reason = httpx.codes.get_reason_phrase(hop.status)
+        raise FetchError(f"{host.name} answered {hop.status} {reason}".rstrip(), kind="server", retry_after=wait)
 
 
 class AccountFetch:
@@ -243,32 +242,14 @@ class AccountFetch:
         return answer
 
     async def parse_feed(self, answer: Answer) -> dict[str, Any]:
-        """Parse a feed in a child process. Raises FetchError if it cannot be parsed within the limits."""
-        return await self._web.parser.parse(answer.body, answer.headers.get("content-type", ""), answer.final_url)
+        """Parse a feed in a child process. Raises FetchError if that does not succeed within the limits."""
+        return await self._web.parser.parse(
+            answer.body,
+            answer.headers.get("content-type", ""),
+            answer.final_url,
+            limit_s=max(self._budget.left, _LEAST_PARSING_S),
+        )
 
 
-def _shown(at: Origin) -> str:
-    return at.host if at.port in (80, 443) else f"{at.host}:{at.port}"
-
-
-def _explain(error: BaseException, host: str) -> FetchError:
-    """One sentence from whatever the libraries raised, by the deepest cause that says something."""
-    seen: BaseException | None = error
-    refused: RefusedError | None = None
-    while seen is not None:
-        inner = getattr(seen, "os_error", None)
-        for candidate in (seen, inner):
-            if isinstance(candidate, RefusedError):
-                refused = candidate
-        if isinstance(seen, aiohttp.ClientConnectorDNSError) and refused is None:
-            return FetchError(f"{host} cannot be found by name ({seen.os_error})", kind="network")
-        if isinstance(seen, ssl.SSLError | aiohttp.ClientSSLError):
-            return FetchError(f"{host} could not prove who it is ({seen})", kind="network")
-        seen = seen.__cause__ or seen.__context__
-    if refused is not None:
-        return FetchError(f"blocked: {host} was not asked, because {refused}", kind="private_address")
-    if isinstance(error, httpx.ReadError):
-        return FetchError(f"{host} cut its answer off ({error})", kind="network")
-    if isinstance(error, httpx.ConnectError | httpx.TimeoutException):
-        return FetchError(f"{host} could not be reached ({error})", kind="network")
-    return FetchError(f"{host} sent no usable answer ({error})", kind="network")
+def _is_sendable(value: str) -> bool:
+    return value.isascii() and value.isprintable()
