@@ -68,7 +68,9 @@ class AppView:
         if not actor.startswith("did:"):
             return self._desk.world.by_handle("bluesky", actor)
         if actor not in self._dids:
-            self._dids = {did_of(office.id): office.id for office in self._desk.world if office.platform == "bluesky"}
+            self._dids = {
+                did_of(office.slug): office.slug for office in self._desk.world if office.platform == "bluesky"
+            }
         office_id = self._dids.get(actor)
         return self._desk.world.office(office_id) if office_id else None
 
@@ -91,7 +93,7 @@ class AppView:
         office = self.find(_actor(request, "handle"))
         if office is None or office.gone:
             return _error("InvalidRequest", "Unable to resolve handle")
-        return conditional(request, _answer({"did": did_of(office.id)}))
+        return conditional(request, _answer({"did": did_of(office.slug)}))
 
     async def get_author_feed(self, request: Request) -> Response:
         """``app.bsky.feed.getAuthorFeed``."""
@@ -114,7 +116,7 @@ class AppView:
                 continue
             post = next((p for p in office.posts if p.repost is None and uri_of(office, p) == uri), None)
             if post is not None:
-                request.scope["sample_office"] = office.id
+                request.scope["sample_office"] = office.slug
                 posts.append(post_view(office, post))
         return conditional(request, _answer({"posts": posts}))
 

@@ -24,7 +24,7 @@ def uri_of(office: Office, post: Post) -> str:
     """The AT-URI under which a post is known; for a repost, that of the original."""
     if post.repost is not None:
         return f"at://{did_of(post.repost.handle)}/app.bsky.feed.post/{_rkey(post.serial)}"
-    return f"at://{did_of(office.id)}/app.bsky.feed.post/{_rkey(post.serial)}"
+    return f"at://{did_of(office.slug)}/app.bsky.feed.post/{_rkey(post.serial)}"
 
 
 def feed_item(office: Office, post: Post) -> Json:
@@ -38,10 +38,10 @@ def feed_item(office: Office, post: Post) -> Json:
             "parent": {**parent, "$type": "app.bsky.feed.defs#postView"},
         }
     if post.repost is not None:
-        uri = f"at://{did_of(office.id)}/app.bsky.feed.repost/{_rkey(post.serial)}"
+        uri = f"at://{did_of(office.slug)}/app.bsky.feed.repost/{_rkey(post.serial)}"
         item["reason"] = {
             "$type": "app.bsky.feed.defs#reasonRepost",
-            "by": _author(office.handle, did_of(office.id), office.name),
+            "by": _author(office.handle, did_of(office.slug), office.name),
             "uri": uri,
             "cid": cid(uri),
             "indexedAt": _time(post.posted_at),
@@ -51,7 +51,7 @@ def feed_item(office: Office, post: Post) -> Json:
 
 def post_view(office: Office, post: Post) -> Json:
     """A ``postView`` with its record and embeds; for a repost, the original author's."""
-    author = _stranger(post.repost) if post.repost else _author(office.handle, did_of(office.id), office.name)
+    author = _stranger(post.repost) if post.repost else _author(office.handle, did_of(office.slug), office.name)
     record = _record(office, post)
     uri = uri_of(office, post)
     revision = cid(record)
@@ -125,7 +125,7 @@ def _embed_view(office: Office, post: Post) -> Json | None:
     if post.alts:
         images = []
         for n, alt in enumerate(post.alts):
-            path = f"plain/{did_of(office.id)}/{_blob(f'{post.id}-{n}')['ref']['$link']}"
+            path = f"plain/{did_of(office.slug)}/{_blob(f'{post.id}-{n}')['ref']['$link']}"
             thumb, full = (f"https://cdn.example/img/{size}/{path}" for size in ("feed_thumbnail", "feed_fullsize"))
             images.append({"thumb": thumb, "fullsize": full, "alt": alt, "aspectRatio": {"width": 64, "height": 48}})
         media = {"$type": "app.bsky.embed.images#view", "images": images}
@@ -177,7 +177,7 @@ def _parents(office: Office, post: Post) -> tuple[Json, Json] | None:
 def profile(office: Office) -> Json:
     """A ``profileViewDetailed``."""
     document = {
-        "did": did_of(office.id),
+        "did": did_of(office.slug),
         "handle": office.handle,
         "displayName": office.name,
         "associated": {

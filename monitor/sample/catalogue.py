@@ -43,7 +43,7 @@ def light_offices(number: int, now: datetime) -> Iterator[Office]:
         for n in range(1, number + 1):
             name = f"light{n:06d}"
             yield Office(
-                id=f"{platform}-{name}",
+                slug=f"{platform}-{name}",
                 platform=platform,
                 handle=f"{name}.sheriffs.example" if platform == "bluesky" else name,
                 agency=f"Light {n} County Sheriff's Office",

@@ -76,15 +76,15 @@ class Desk:
 
     async def answer(self, request: Request, office: Office, render: Callable[[], Answer]) -> Response:
         """The answer to one request about one office; ``render`` is called only when the office changed since."""
-        request.scope["sample_office"] = office.id
-        fault = self._due_fault(office.id)
+        request.scope["sample_office"] = office.slug
+        fault = self._due_fault(office.slug)
         if fault is not None:
             if fault.delay:
                 await asyncio.sleep(fault.delay)
             broken = _broken(fault)
             if broken is not None:
                 return broken
-        key = (office.id, f"{request.url.path}?{request.scope['query_string'].decode('latin-1')}")
+        key = (office.slug, f"{request.url.path}?{request.scope['query_string'].decode('latin-1')}")
         version = office.version  # read before rendering: a change meanwhile makes the entry stale, never wrong
         remembered = self._answers.get(key)
         if remembered is None or remembered[0] != version:

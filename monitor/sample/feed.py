@@ -37,6 +37,22 @@ def address(office: Office, base_url: str) -> str:
     return f"{_home_url(office, base_url)}{FILES[office.kind]}"
 
 
+def item_url(office: Office, post: Post, base_url: str) -> str:
+    """The page of one item."""
+    return _item_url(_home_url(office, base_url), post)
+
+
+def item_id(office: Office, post: Post, base_url: str) -> str:
+    """The guid (RSS) or id (Atom, JSON Feed) of one item."""
+    number = post.serial // 1_000_000
+    match office.kind:
+        case "atom":
+            return f"tag:{office.slug}.example,2026:{number}"
+        case "json":
+            return f"{office.slug}-{number}"
+    return f"{_home_url(office, base_url)}?p={number}"
+
+
 def _endpoint(desk: Desk, render: Callable[[Office, str], Answer]) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         handle = request.path_params["office"]
@@ -69,7 +85,7 @@ def _rss(office: Office, base_url: str) -> Answer:
     <title>{escape(post.title)}</title>
     <link>{_item_url(home, post)}</link>
     <pubDate>{format_datetime(post.posted_at)}</pubDate>
-    <guid isPermaLink="false">{home}?p={_number(post)}</guid>
+    <guid isPermaLink="false">{item_id(office, post, base_url)}</guid>
     <description>{escape(_teaser(post))}</description>
     <content:encoded><![CDATA[{_body(post).replace("]]>", "]]]]><![CDATA[>")}]]></content:encoded>
   </item>"""
@@ -98,7 +114,7 @@ def _atom(office: Office, base_url: str) -> Answer:
     entries = "".join(
         f"""
   <entry>
-    <id>tag:{office.id}.example,2026:{_number(post)}</id>
+    <id>{item_id(office, post, base_url)}</id>
     <title>{escape(post.title)}</title>
     <link rel="alternate" type="text/html" href="{_item_url(home, post)}"/>
     <published>{post.posted_at.isoformat()}</published>
@@ -112,7 +128,7 @@ def _atom(office: Office, base_url: str) -> Answer:
         "atom",
         f"""<?xml version="1.0" encoding="UTF-8"?>
 <feed xmlns="http://www.w3.org/2005/Atom">
-  <id>tag:{office.id}.example,2026:feed</id>
+  <id>tag:{office.slug}.example,2026:feed</id>
   <title>{escape(office.name)}</title>
   <subtitle>{escape(office.description)}</subtitle>
   <updated>{office.modified_at.isoformat()}</updated>
@@ -129,7 +145,7 @@ def _json_feed(office: Office, base_url: str) -> Answer:
     items = []
     for post in office.posts[:WINDOW]:
         item = {
-            "id": f"{office.id}-{_number(post)}",
+            "id": item_id(office, post, base_url),
             "url": _item_url(home, post),
             "title": post.title,
             "content_html": _body(post),
@@ -212,7 +228,3 @@ def _home_url(office: Office, base_url: str) -> str:
 
 def _item_url(home: str, post: Post) -> str:
     return f"{home}{post.id}/"
-
-
-def _number(post: Post) -> int:
-    return post.serial // 1_000_000

@@ -103,7 +103,7 @@ class Instance:
     def _find(self, account_id: str) -> Office | None:
         if account_id not in self._accounts:
             offices = [office for office in self._desk.world if office.platform == "mastodon"]
-            self._accounts = {account_id_of(office.id): office.id for office in offices}
+            self._accounts = {account_id_of(office.slug): office.slug for office in offices}
         office_id = self._accounts.get(account_id)
         return self._desk.world.office(office_id) if office_id else None
 

@@ -24,7 +24,7 @@ class Entities:
         """An Account of this server."""
         own = [post for post in office.posts if post.repost is None]
         last = own[0].posted_at.date().isoformat() if own else None
-        account = self._account(account_id_of(office.id), office.handle, office.handle, office.name)
+        account = self._account(account_id_of(office.slug), office.handle, office.handle, office.name)
         return account | {
             "note": toot_html(office.description, self._base),
             "statuses_count": len(office.posts),
@@ -45,6 +45,7 @@ class Entities:
             "card": None,
             "tags": [],
             "reblog": inner,
+            "uri": f"{outer['uri']}/activity",
             "url": f"{outer['uri']}/activity",
         }
 

@@ -120,16 +120,19 @@ class SampleServer:
         self.world.deactivate(office, gone)
 
     def external_id(self, office: str, post_id: str) -> str:
-        """How the office's platform names this post: AT-URI, status URI, or the item's link for a feed."""
-        found = self.world.office(office)
-        post = found.post(post_id)
-        if post is None:
-            raise KeyError(f"the sample office {office!r} has no post {post_id!r}")
-        if found.platform == "bluesky":
-            return uri_of(found, post)
-        if found.platform == "mastodon":
-            return f"{self.url}/users/{found.handle}/statuses/{status_id(post)}"
-        return f"{self.url}/news/{found.handle}/{post.id}/"
+        """How the office's platform names this post: AT-URI, status URI, or the item's guid."""
+        found, post = self._existing(office, post_id)
+        match found.platform:
+            case "bluesky":
+                return uri_of(found, post)
+            case "mastodon":
+                status = f"{self.url}/users/{found.handle}/statuses/{status_id(post)}"
+                return f"{status}/activity" if post.repost else status
+        return feed.item_id(found, post, self.url)
+
+    def item_url(self, office: str, post_id: str) -> str:
+        """The page of a newsroom's item, served here."""
+        return feed.item_url(*self._existing(office, post_id), self.url)
 
     def break_account(
         self,
@@ -155,6 +158,13 @@ class SampleServer:
     def reset_counts(self) -> None:
         """Forget the requests counted so far."""
         self._desk.reset_counts()
+
+    def _existing(self, office: str, post_id: str) -> tuple[Office, Post]:
+        found = self.world.office(office)
+        post = found.post(post_id)
+        if post is None:
+            raise KeyError(f"the sample office {office!r} has no post {post_id!r}")
+        return found, post
 
     def _offices(self) -> list[Office]:
         return [*sample_offices(self._now), *light_offices(self._light, self._now)]

@@ -78,7 +78,7 @@ class Post:
 class Office:
     """One invented sheriff's office and its one public account. ``version`` grows with every change."""
 
-    id: str
+    slug: str
     platform: Platform
     handle: str
     agency: str
@@ -99,7 +99,7 @@ class Office:
 
 
 class World:
-    """All offices, found by id or by (platform, handle). Newest post first in every timeline."""
+    """All offices, found by slug or by (platform, handle). Newest post first in every timeline."""
 
     def __init__(self, offices: Iterable[Office]) -> None:
         self._lock = threading.RLock()
@@ -114,14 +114,14 @@ class World:
                 self.add(office)
 
     def add(self, office: Office) -> None:
-        """Take an office in. Raises ``ValueError`` when its id or handle is taken."""
+        """Take an office in. Raises ``ValueError`` when its slug or handle is taken."""
         with self._lock:
             key = (office.platform, office.handle.lower())
-            if office.id in self._offices or key in self._handles:
+            if office.slug in self._offices or key in self._handles:
                 raise ValueError(
-                    f"there is already an office {office.id!r} or a {office.platform} handle {office.handle!r}"
+                    f"there is already an office {office.slug!r} or a {office.platform} handle {office.handle!r}"
                 )
-            self._offices[office.id] = office
+            self._offices[office.slug] = office
             self._handles[key] = office
 
     def __iter__(self) -> Iterator[Office]:
@@ -223,7 +223,7 @@ class World:
     def _existing(self, office: Office, post_id: str) -> Post:
         post = office.post(post_id)
         if post is None:
-            raise KeyError(f"the sample office {office.id!r} has no post {post_id!r}")
+            raise KeyError(f"the sample office {office.slug!r} has no post {post_id!r}")
         return post
 
     def _change(self, office: Office, change: Callable[[tuple[Post, ...]], tuple[Post, ...]]) -> None:

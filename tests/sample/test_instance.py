@@ -76,6 +76,7 @@ def test_exclusions_drop_boosts_and_answers_to_others_but_keep_own_threads(share
 def test_a_boost_is_empty_outside_and_somebody_elses_inside(shared, ask, statuses):
     boost = next(s for s in ask.get(statuses, params={"limit": 40}).json() if s["reblog"])
     assert boost["content"] == ""
+    assert boost["uri"] == shared.external_id("san-telmo", "bomberos-repost")
     assert boost["account"]["acct"] == "santelmosheriff"
     assert boost["reblog"]["account"]["acct"] == "bomberos@ayuda.example"
     assert "crecido" in boost["reblog"]["content"]

@@ -54,10 +54,10 @@ def test_an_unchanged_feed_answers_304_without_a_body(server, ask, header):
 def test_an_edited_item_keeps_its_id_and_a_deleted_one_leaves_feed_and_page(server, ask):
     path = "/news/cedar-bluff/feed.xml"
     before = {entry.link: entry for entry in parsed(ask.get(path)).entries}
-    link = server.external_id("cedar-bluff", "hit-and-run-depot-road")
+    link = server.item_url("cedar-bluff", "hit-and-run-depot-road")
     server.edit("cedar-bluff", "hit-and-run-depot-road", "Corrected: one man was arrested.")
     after = {entry.link: entry for entry in parsed(ask.get(path)).entries}
-    assert after[link].id == before[link].id
+    assert after[link].id == before[link].id == server.external_id("cedar-bluff", "hit-and-run-depot-road")
     assert "Corrected" in after[link].content[0].value
     assert "Corrected" in ask.get(link).text
     server.delete("cedar-bluff", "hit-and-run-depot-road")
