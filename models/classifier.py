@@ -46,6 +46,9 @@ class Score(SQLModel, table=True):
     classifier_version_id: int = Field(foreign_key="classifier_version.id")
     probability: float
     themes: dict[str, float] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    """The probability of each theme."""
+    theme_list: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    """The themes over their own thresholds, the likeliest first."""
     reasons: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
     lang: str = ""
     passage_start: int | None = None

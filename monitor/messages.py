@@ -80,9 +80,7 @@ def message_for(session: Session, alert: Alert, config: Config) -> Message | Non
 
 def themes_of(score: Score | None) -> tuple[str, ...]:
     """The themes the classifier names, the likeliest first."""
-    if score is None:
-        return ()
-    return tuple(theme for theme, p in sorted(score.themes.items(), key=lambda item: -item[1]) if p >= 0.5)
+    return tuple(score.theme_list) if score else ()
 
 
 def telling_words(score: Score | None, most: int = 8) -> tuple[Word, ...]:

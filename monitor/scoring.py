@@ -78,12 +78,13 @@ def score_row(active: Active, version_id: int, value: ScoreValues) -> Score:
         post_version_id=version_id,
         classifier_version_id=active.row_id,
         probability=value.probability,
-        themes=value.themes,
+        themes=dict(value.themes),
+        theme_list=list(value.theme_list),
         reasons=list(value.reasons),
         lang=value.lang,
         passage_start=start,
         passage_end=end,
-        explanation=[contribution.to_dict() for contribution in value.contributions],
+        explanation=value.to_dict()["contributions"],
     )
 
 

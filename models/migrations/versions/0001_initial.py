@@ -247,6 +247,7 @@ def upgrade() -> None:
     sa.Column('classifier_version_id', sa.Integer(), nullable=False),
     sa.Column('probability', sa.Float(), nullable=False),
     sa.Column('themes', sa.JSON(), nullable=False),
+    sa.Column('theme_list', sa.JSON(), nullable=False),
     sa.Column('reasons', sa.JSON(), nullable=False),
     sa.Column('lang', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('passage_start', sa.Integer(), nullable=True),
