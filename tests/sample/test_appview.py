@@ -2,6 +2,8 @@
 
 import pytest
 
+from monitor.sample.world import Stranger
+
 FEED = "/xrpc/app.bsky.feed.getAuthorFeed"
 PINON = "sheriff.pinon-county.example"
 
@@ -141,3 +143,10 @@ def test_answers_carry_rate_limit_headers_and_a_weak_etag_that_works(shared, ask
     assert first.headers["ratelimit-policy"].endswith(";w=300")
     again = ask.get(FEED, params={"actor": PINON}, headers={"If-None-Match": first.headers["etag"]})
     assert again.status_code == 304
+
+
+def test_the_media_filter_leaves_out_pictures_that_were_only_passed_on(server, ask):
+    server.publish("pinon", "Look", alts=["A flood"], repost=Stranger(name="A neighbor", handle="neighbor.example"))
+    with_media = feed(ask, filter="posts_with_media")["feed"]
+    assert len(with_media) == 3
+    assert all("reason" not in item for item in with_media)

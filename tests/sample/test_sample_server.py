@@ -134,3 +134,12 @@ def test_a_reset_brings_back_the_world_as_it_was(server, ask):
     account = ask.get("/api/v1/accounts/lookup", params={"acct": "santelmosheriff"}).json()
     assert ask.get(f"/api/v1/accounts/{account['id']}/statuses").json()[0]["account"]["username"] == "santelmosheriff"
     assert ask.get("/news/larkmoor/atom.xml").status_code == 200
+
+
+def test_small_answers_do_not_wait_for_a_delayed_acknowledgement(shared, ask):
+    def seconds():
+        started = time.perf_counter()
+        ask.get(FEED)
+        return time.perf_counter() - started
+
+    assert min(seconds() for _ in range(20)) < 0.03  # it is 40 ms every time when TCP_NODELAY is not set
