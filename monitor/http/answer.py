@@ -37,6 +37,8 @@ class Answer:
     """When the last byte had come. UTC, by our clock."""
     elapsed_s: float
     """Seconds from request to last byte, redirects included, by the monotonic clock."""
+    redirect_statuses: tuple[int, ...] = ()
+    """The status of each redirect, in the order of ``redirects``: 301 and 308 say that the address changed for good."""
 
     @cached_property
     def sha256(self) -> str:

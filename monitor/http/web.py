@@ -119,12 +119,14 @@ class Web:
         carried = {name.lower(): value for name, value in (headers or {}).items() if _is_sendable(value)}
         requested_at = None
         passed: list[str] = []
+        statuses: list[int] = []
         while True:
             hop = await self._ask(here, carried, budget)
             requested_at = requested_at or hop.asked_at
             if hop.target is None:
                 break
             passed.append(str(here))
+            statuses.append(hop.status)
             there = self._follow(here, hop.target, passed)
             if origin(there) != origin(here):
                 carried = {name: value for name, value in carried.items() if name in _MAY_CROSS_ORIGINS}
@@ -145,6 +147,7 @@ class Web:
             requested_at=requested_at,
             answered_at=self._clock(),
             elapsed_s=left_before - budget.left,
+            redirect_statuses=tuple(statuses),
         )
 
     def _follow(self, here: httpx.URL, target: str, passed: list[str]) -> httpx.URL:

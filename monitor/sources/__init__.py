@@ -35,7 +35,8 @@ class Fetch(Protocol):
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """GET ``url``. Raises :class:`monitor.errors.FetchError` when there is no usable answer (network, deadline,
-        size, private address, 429, 5xx); any other status is returned for the source to judge."""
+        size, private address, 429, 5xx); any other status is returned for the source to judge.
+        """
         ...
 
     async def parse_feed(self, answer: Answer) -> dict[str, Any]:
@@ -112,7 +113,8 @@ class Source(BaseModel):
     @abstractmethod
     def normalise(self, address: str) -> str:
         """The canonical form of what a user typed (a profile URL becomes the handle …). Raises UsageError with one
-        sentence that says what form is expected. No network."""
+        sentence that says what form is expected. No network.
+        """
 
     @abstractmethod
     def host(self, target: Target) -> str:
@@ -139,6 +141,8 @@ def source_classes() -> dict[str, type[Source]]:
     """Every platform in this folder by its name, which is its file's name."""
     found: dict[str, type[Source]] = {}
     for module_info in pkgutil.iter_modules(__path__):
+        if module_info.name.startswith("_"):  # shared by platforms, not one itself
+            continue
         module = importlib.import_module(f"{__name__}.{module_info.name}")
         for value in vars(module).values():
             if isinstance(value, type) and issubclass(value, Source) and value.__module__ == module.__name__:
