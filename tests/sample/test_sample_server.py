@@ -1,6 +1,7 @@
 """Faults on order, counting, load accounts and life cycle of the sample server."""
 
 import socket
+import statistics
 import subprocess
 import sys
 import threading
@@ -142,4 +143,5 @@ def test_small_answers_do_not_wait_for_a_delayed_acknowledgement(shared, ask):
         ask.get(FEED)
         return time.perf_counter() - started
 
-    assert min(seconds() for _ in range(20)) < 0.03  # it is 40 ms every time when TCP_NODELAY is not set
+    # Without TCP_NODELAY nearly every answer takes 40 ms; the first few of a connection are acknowledged at once.
+    assert statistics.median(seconds() for _ in range(40)) < 0.03
