@@ -20,6 +20,10 @@ class SkipError(Exception):
     """An item cannot become a post; the sentence says why."""
 
 
+UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
+"""What reading one item may raise when it holds something nobody thought of."""
+
+
 def mapping(value: Any) -> dict[str, Any]:
     """``value`` if it is a JSON object, else an empty one."""
     return value if isinstance(value, dict) else {}
@@ -95,7 +99,7 @@ def read_items(items: Iterable[Any], parse: Callable[[Any], FetchedPost | None])
             first = error.errors(include_input=False, include_url=False)[0]
             field = ".".join(str(part) for part in first["loc"])
             skipped.append(f"Item {number} was left out: {field}: {first['msg']}.")
-        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
+        except UNREADABLE as error:
             skipped.append(f"Item {number} was left out: it could not be read ({type(error).__name__}).")
         else:
             if post is not None:

@@ -21,7 +21,17 @@ from monitor.sources import Fetch, Presence, Profile, Reading, Source, Target
 from monitor.sources._feed_items import Item, Keys, post_of, read_entry, read_json_item
 from monitor.sources._html import feed_links, has_password_field, main_article
 from monitor.sources._moves import follow, refuse_other_site, same_site
-from monitor.sources._shape import MAX_ITEMS, SkipError, link, malformed, mapping, read_items, sequence, string
+from monitor.sources._shape import (
+    MAX_ITEMS,
+    UNREADABLE,
+    SkipError,
+    link,
+    malformed,
+    mapping,
+    read_items,
+    sequence,
+    string,
+)
 from monitor.sources._unchanged import Validators
 
 _ACCEPT = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5"
@@ -124,8 +134,10 @@ class Feed(Source):
         visited = {document.url}
         for _ in range(self.max_pages - 1):
             address = link(document.next_url, document.url)
-            known = cursor.get("seen") and Keys(document.items(), cursor).overlap
-            if not address or known or address in visited or not same_site(address, document.url):
+            if not address:
+                return
+            known = cursor.get("seen") and Keys(_good(document.items()), cursor).overlap
+            if known or address in visited or not same_site(address, document.url):
                 return
             visited.add(address)
             answer = await fetch.get(address, headers={"Accept": _ACCEPT})
@@ -142,13 +154,14 @@ class Feed(Source):
         if len(document.entries) > MAX_ITEMS:
             notes.append(f"The feed has {len(document.entries):,} items; the first {MAX_ITEMS} were read.")
             del document.entries[MAX_ITEMS:]
-        keys = Keys(document.items(), target.cursor)
-        posts, skipped = read_items(document.entries, lambda entry: _post(document, keys, entry))
+        items = document.items()
+        keys = Keys(_good(items), target.cursor)
+        posts, skipped = read_items(items, lambda item: _post(keys, item))
         if keys.switched:
             notes.append("The feed gives its items new guids each time: from now on they are known by their links.")
         if not keys.overlap:
             notes.append("No item of the last poll is in the feed any more: some may have come and gone in between.")
-        notes += _date_notes(document.items())
+        notes += _date_notes(_good(items))
         in_order = not keys.switched and not skipped and document.whole
         window_start = _window_start(posts) if in_order else None
         if self.full_text:
@@ -237,24 +250,25 @@ class Document:
         self.wait_s: float | None = None
         self.notes: list[str] = []
 
-    def item(self, entry: Any) -> Item:
-        """One entry as an item. Raises SkipError."""
-        return read_json_item(entry, self.feed, self.url) if self.is_json else read_entry(entry, self.url)
+    def items(self) -> list[Item | Exception]:
+        """Each entry as an item, or what was wrong with it."""
+        return [self._item(entry) for entry in self.entries]
 
-    def items(self) -> list[Item]:
-        """All entries that can be read at all."""
-        found = []
-        for entry in self.entries:
-            try:
-                found.append(self.item(entry))
-            except (SkipError, ValueError):
-                continue
-        return found
+    def _item(self, entry: Any) -> Item | Exception:
+        try:
+            return read_json_item(entry, self.feed, self.url) if self.is_json else read_entry(entry, self.url)
+        except (SkipError, *UNREADABLE) as fault:
+            return fault
 
 
-def _post(document: Document, keys: Keys, entry: Any) -> FetchedPost:
-    item = document.item(entry)
+def _post(keys: Keys, item: Item | Exception) -> FetchedPost:
+    if isinstance(item, Exception):
+        raise item
     return post_of(item, keys.of(item))
+
+
+def _good(items: Sequence[Item | Exception]) -> list[Item]:
+    return [item for item in items if isinstance(item, Item)]
 
 
 async def _parse(fetch: Fetch, answer: Answer) -> Document:

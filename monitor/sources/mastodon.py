@@ -439,7 +439,7 @@ def _local_id(external_id: str, url: str, places: frozenset[str]) -> str:
 
     A boosted post's address lies on another server, whose ids mean nothing here.
     """
-    for address in (url, external_id):
+    for address in (external_id, url):
         match = re.fullmatch(r"https?://([^/?#]+)/(?:[^?#]*/)?([0-9A-Za-z]{6,64})(?:/activity)?/?", address)
         if match and match[1].lower() in places:
             return match[2]
