@@ -100,6 +100,12 @@ class Post(SQLModel, table=True):
         UniqueConstraint("account_id", "external_id"),
         Index("ix_post_account_posted", "account_id", "posted_at"),
         Index("ix_post_check_due", "next_check_at"),
+        Index(
+            "ix_post_missing_once",
+            "account_id",
+            sqlite_where=sa.text("missing_checks = 1"),
+            postgresql_where=sa.text("missing_checks = 1"),
+        ),
     )
 
     id: int | None = Field(default=None, primary_key=True)

@@ -1,21 +1,24 @@
-"""Keeping what a poll brought: the exact answers first, then posts and each wording they ever had."""
+"""Keeping what polls brought: the exact answers first, then posts and each wording they ever had.
 
-import zlib
-from collections.abc import Sequence
+Readings of many accounts are kept together, a dozen statements for all of them: one statement costs about as much as
+reading a whole page of posts.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
-import monitor
-from models.evidence import Blob, Capture, Event
+from models.evidence import Capture, Event
 from models.post import Authorship, FetchedPost, Post, PostVersion
+from monitor.captures import CaptureIds, keep_answers
 from monitor.http import Answer
 from monitor.sources import Reading
 
+T = TypeVar("T")
 DAILY = timedelta(days=1)
 STANDING: dict[str, Any] = {
     "missing_since": None,
@@ -24,9 +27,18 @@ STANDING: dict[str, Any] = {
     "deletion_cause": "",
 }
 """The columns of a post that stands where it was published."""
-_KEPT_HEADERS = frozenset(
-    "date server content-type content-length content-encoding etag last-modified cache-control age via x-request-id".split()
-)
+_PAIRS_AT_ONCE = 4000  # SQLite takes 32,766 parameters in a statement
+
+
+@dataclass(frozen=True)
+class Brought:
+    """One good reading of one account, to be kept."""
+
+    account_id: int
+    reading: Reading
+    answers: Sequence[Answer]
+    at: datetime
+    backfill: bool = False
 
 
 @dataclass
@@ -46,64 +58,19 @@ class Kept:
         return bool(self.new or self.edited or self.missing or self.restored)
 
 
-def keep_reading(
-    session: Session,
-    account_id: int,
-    reading: Reading,
-    answers: Sequence[Answer],
-    *,
-    at: datetime,
-    backfill: bool = False,
-    max_versions: int = 200,
-    deletion_gap_s: float = 1800,
-) -> Kept:
-    """Store one good reading of an account. Doing it again with the same reading changes nothing but times seen.
+def keep_readings(
+    session: Session, brought: Sequence[Brought], *, max_versions: int = 200, deletion_gap_s: float = 1800
+) -> list[Kept]:
+    """Store good readings. Doing it again with the same readings changes nothing but the times seen.
 
     The bytes of an answer are kept when they show something new, and at least once a day; an answer in which only
     like counts moved is not worth a copy each quarter of an hour.
     """
-    kept = Kept()
-    known = _known_posts(session, account_id, [post.external_id for post in reading.posts])
-    wordings = _wordings(session, [row.id for row in known.values()])
-    fresh = [
-        post
-        for post in reading.posts
-        if post.external_id not in known
-        or post.content_sha256 not in wordings.get(known[post.external_id].id, {})
-        or known[post.external_id].missing_since
-        or known[post.external_id].deleted_at
-    ]
-    gone = _posts_missing_from(session, account_id, reading)
-    captures: dict[str, int] = {}
-    if fresh or gone or not _kept_lately(session, account_id, at):
-        captures = keep_answers(session, account_id, answers)
-    seen_again: list[dict[str, Any]] = []
-    for post in {post.external_id: post for post in reversed(reading.posts)}.values():
-        row = known.get(post.external_id)
-        capture_id = _capture_of(post, answers, captures)
-        if row is None:
-            kept.new.append(_add_post(session, account_id, post, capture_id, at, backfill))
-            continue
-        version_id = wordings.get(row.id, {}).get(post.content_sha256)
-        if version_id is None and row.version_count < max_versions:
-            _add_version(session, row.id, post, capture_id, at)
-            kept.edited.append(row.id)
-        elif version_id is not None:
-            seen_again.append({"id_": version_id, "at": at, "capture": capture_id})
-            if version_id != row.current_version_id:
-                _update_post(session, row.id, current_version_id=version_id)
-        if row.missing_since or row.deleted_at:
-            _update_post(session, row.id, **STANDING)
-            if row.deleted_at:
-                kept.restored.append(row.id)
-                session.add(Event(at=at, kind="post.restored", subject=f"post:{row.id}"))
-    _see_again(session, seen_again, captures)
-    again = timedelta(seconds=deletion_gap_s)
-    for post_id in gone:
-        _update_post(session, post_id, missing_since=at, missing_checks=1, next_check_at=at + again)
-        kept.missing.append(post_id)
-    observe_missing_again(session, account_id, at, deletion_gap_s, reading.window_start)
-    return kept
+    state = _State(session, brought, max_versions, timedelta(seconds=deletion_gap_s))
+    for item in brought:
+        state.compare(item)
+    state.write()
+    return [state.kept[item.account_id] for item in brought]
 
 
 def observe_missing_again(
@@ -121,201 +88,276 @@ def observe_missing_again(
     )
     if window_start is not None:
         still = still.where(col(Post.posted_at) > window_start)
-    session.execute(still.values(missing_checks=2), execution_options={"synchronize_session": False})
+    session.connection().execute(still.values(missing_checks=2))
 
 
-def keep_answers(session: Session, account_id: int, answers: Sequence[Answer]) -> dict[str, int]:
-    """Store the exact bytes and circumstances of answers. Returns the capture's id for each body's SHA-256."""
-    ids: dict[str, int] = {}
-    for answer in answers:
-        if answer.status == 304:
-            continue
-        sha256 = answer.sha256
-        _insert_once(
-            session, Blob, {"sha256": sha256, "size": len(answer.body), "packed": zlib.compress(answer.body, 6)}
+def accounts_with_missing(session: Session, account_ids: Collection[int]) -> list[int]:
+    """Those of the accounts that have posts which were missing from the listing once."""
+    if not account_ids:
+        return []
+    return list(
+        session.connection()
+        .execute(
+            sa.select(col(Post.account_id))
+            .where(col(Post.missing_checks) == sa.literal_column("1"), col(Post.account_id).in_(account_ids))
+            .distinct()
         )
-        same = (
-            col(Capture.account_id) == account_id,
-            col(Capture.url) == answer.url,
-            col(Capture.body_sha256) == sha256,
-            col(Capture.status) == answer.status,
-        )
-        again = session.execute(
-            sa.update(Capture)
-            .where(*same)
-            .values(last_seen_at=answer.answered_at, times_seen=col(Capture.times_seen) + 1)
-            .returning(col(Capture.id))
-            .execution_options(synchronize_session=False)
-        ).scalar()
-        if again is None:
-            capture = Capture(
-                account_id=account_id,
-                url=answer.url,
-                final_url=answer.final_url,
-                redirects=list(answer.redirects),
-                status=answer.status,
-                headers=[[key, value] for key, value in answer.headers.multi_items() if _worth_keeping(key)],
-                body_sha256=sha256,
-                ip=answer.ip,
-                cert_sha256=answer.cert_sha256,
-                requested_at=answer.requested_at,
-                answered_at=answer.answered_at,
-                elapsed_s=answer.elapsed_s,
-                last_seen_at=answer.answered_at,
-                software=f"sheriffwatch {monitor.__version__}",
-            )
-            session.add(capture)
-            session.flush()
-            again = capture.id
-        ids[sha256] = int(again or 0)
-    return ids
-
-
-def read_blob(session: Session, sha256: str) -> bytes | None:
-    """The exact bytes with this SHA-256, or None when they are not kept."""
-    packed = session.execute(sa.select(col(Blob.packed)).where(col(Blob.sha256) == sha256)).scalar()
-    return None if packed is None else zlib.decompress(packed)
-
-
-def _worth_keeping(header: str) -> bool:
-    name = header.lower()
-    return name in _KEPT_HEADERS or "ratelimit" in name
-
-
-def _known_posts(session: Session, account_id: int, external_ids: list[str]) -> dict[str, Any]:
-    if not external_ids:
-        return {}
-    rows = session.execute(
-        sa.select(
-            col(Post.id),
-            col(Post.external_id),
-            col(Post.current_version_id),
-            col(Post.version_count),
-            col(Post.missing_since),
-            col(Post.deleted_at),
-        ).where(col(Post.account_id) == account_id, col(Post.external_id).in_(external_ids))
+        .scalars()
     )
-    return {row.external_id: row for row in rows}
 
 
-def _wordings(session: Session, post_ids: list[int]) -> dict[int, dict[str, int]]:
-    if not post_ids:
-        return {}
-    found: dict[int, dict[str, int]] = {}
-    for row in session.execute(
-        sa.select(col(PostVersion.id), col(PostVersion.post_id), col(PostVersion.content_sha256)).where(
-            col(PostVersion.post_id).in_(post_ids)
+class _State:
+    """What is known of the posts that were read, and what is to be written of them."""
+
+    def __init__(self, session: Session, brought: Sequence[Brought], max_versions: int, gap: timedelta) -> None:
+        self.session = session
+        self.brought = brought
+        self.max_versions = max_versions
+        self.gap = gap
+        self.kept = {item.account_id: Kept() for item in brought}
+        self.known = _known_posts(session, brought)
+        self.wordings = _wordings(session, [row.id for row in self.known.values()])
+        self.expected = _expected_posts(session, brought)
+        self.kept_lately = _kept_lately(session, brought)
+        self.new_posts: list[tuple[Brought, FetchedPost]] = []
+        self.new_versions: list[tuple[Brought, FetchedPost, int]] = []
+        self.seen_again: list[tuple[Brought, FetchedPost, int]] = []
+        self.currents: list[dict[str, Any]] = []
+        self.standing_again: list[int] = []
+        self.missing_again: list[Brought] = []
+
+    def compare(self, item: Brought) -> None:
+        """Sort one account's posts into new, edited, seen again and missing."""
+        kept = self.kept[item.account_id]
+        for post in {post.external_id: post for post in reversed(item.reading.posts)}.values():
+            row = self.known.get((item.account_id, post.external_id))
+            if row is None:
+                self.new_posts.append((item, post))
+                continue
+            version_id = self.wordings.get(row.id, {}).get(post.content_sha256)
+            if version_id is None:
+                if row.version_count < self.max_versions:
+                    self.new_versions.append((item, post, row.id))
+                    kept.edited.append(row.id)
+            else:
+                self.seen_again.append((item, post, version_id))
+                if version_id != row.current_version_id:
+                    self.currents.append({"id_": row.id, "current": version_id, "more": 0})
+            if row.missing_since or row.deleted_at:
+                self.standing_again.append(row.id)
+                if row.deleted_at:
+                    kept.restored.append(row.id)
+                    self.session.add(Event(at=item.at, kind="post.restored", subject=f"post:{row.id}"))
+        self._look_for_missing(item, kept)
+
+    def _look_for_missing(self, item: Brought, kept: Kept) -> None:
+        """Posts that should stand in the answer's window and do not. An answer without any post of ours proves
+        nothing: one that we knew must stand in the same answer, as a control."""
+        if item.reading.window_start is None or not item.reading.posts:
+            return
+        present = {post.external_id for post in item.reading.posts}
+        expected = self.expected.get(item.account_id, [])
+        absent = [row for row in expected if row.external_id not in present]
+        if len(absent) == len(expected):
+            return
+        kept.missing += [row.id for row in absent if row.missing_since is None]
+        if any(row.missing_since is not None for row in absent):
+            self.missing_again.append(item)
+
+    def write(self) -> None:
+        """Write everything, the answers first."""
+        captures = self._keep_answers()
+        connection = self.session.connection()
+        if self.new_posts:
+            ids = connection.execute(
+                sa.insert(Post).returning(col(Post.id), sort_by_parameter_order=True),
+                [_post_row(item, post) for item, post in self.new_posts],
+            ).scalars()
+            for (item, post), post_id in zip(self.new_posts, ids, strict=True):
+                self.kept[item.account_id].new.append(post_id)
+                self.new_versions.append((item, post, post_id))
+        if self.new_versions:
+            ids = connection.execute(
+                sa.insert(PostVersion).returning(col(PostVersion.id), sort_by_parameter_order=True),
+                [
+                    _version_row(item, post, post_id, _capture_of(item, post, captures))
+                    for item, post, post_id in self.new_versions
+                ],
+            ).scalars()
+            self.currents += [
+                {"id_": post_id, "current": version_id, "more": 1}
+                for (_, _, post_id), version_id in zip(self.new_versions, ids, strict=True)
+            ]
+        if self.currents:
+            connection.execute(
+                sa.update(Post)
+                .where(col(Post.id) == sa.bindparam("id_"))
+                .values(
+                    current_version_id=sa.bindparam("current"),
+                    version_count=col(Post.version_count) + sa.bindparam("more"),
+                ),
+                self.currents,
+            )
+        if self.standing_again:
+            connection.execute(sa.update(Post).where(col(Post.id).in_(self.standing_again)).values(**STANDING))
+        self._see_again(captures)
+        for item in self.brought:
+            if missing := self.kept[item.account_id].missing:
+                connection.execute(
+                    sa.update(Post)
+                    .where(col(Post.id).in_(missing))
+                    .values(missing_since=item.at, missing_checks=1, next_check_at=item.at + self.gap)
+                )
+        for item in self.missing_again:
+            observe_missing_again(
+                self.session, item.account_id, item.at, self.gap.total_seconds(), item.reading.window_start
+            )
+
+    def _keep_answers(self) -> CaptureIds:
+        changed = {item.account_id for item, *_ in [*self.new_posts, *self.new_versions]}
+        changed |= {account_id for account_id, kept in self.kept.items() if kept.changed}
+        return keep_answers(
+            self.session,
+            {
+                item.account_id: item.answers
+                for item in self.brought
+                if item.account_id in changed or item.account_id not in self.kept_lately
+            },
         )
-    ):
-        found.setdefault(row.post_id, {})[row.content_sha256] = row.id
+
+    def _see_again(self, captures: CaptureIds) -> None:
+        """Say when wordings were last seen; one statement for each moment, for the rows have many indexes' worth."""
+        by_moment: dict[tuple[datetime, int | None], list[int]] = {}
+        for item, post, version_id in self.seen_again:
+            by_moment.setdefault((item.at, _capture_of(item, post, captures)), []).append(version_id)
+        for (at, capture_id), ids in by_moment.items():
+            values: dict[str, Any] = {"last_seen_at": at}
+            if capture_id is not None:
+                values["last_capture_id"] = capture_id
+            self.session.connection().execute(
+                sa.update(PostVersion).where(col(PostVersion.id).in_(ids)).values(**values)
+            )
+
+
+def _known_posts(session: Session, brought: Sequence[Brought]) -> dict[tuple[int, str], Any]:
+    pairs = [(item.account_id, post.external_id) for item in brought for post in item.reading.posts]
+    known: dict[tuple[int, str], Any] = {}
+    for some in _chunks(pairs, _PAIRS_AT_ONCE):
+        rows = session.connection().execute(
+            sa.select(
+                col(Post.id),
+                col(Post.account_id),
+                col(Post.external_id),
+                col(Post.current_version_id),
+                col(Post.version_count),
+                col(Post.missing_since),
+                col(Post.deleted_at),
+            ).where(sa.tuple_(col(Post.account_id), col(Post.external_id)).in_(some))
+        )
+        known |= {(row.account_id, row.external_id): row for row in rows}
+    return known
+
+
+def _wordings(session: Session, post_ids: Sequence[int]) -> dict[int, dict[str, int]]:
+    found: dict[int, dict[str, int]] = {}
+    for some in _chunks(post_ids, _PAIRS_AT_ONCE):
+        for row in session.connection().execute(
+            sa.select(col(PostVersion.id), col(PostVersion.post_id), col(PostVersion.content_sha256)).where(
+                col(PostVersion.post_id).in_(some)
+            )
+        ):
+            found.setdefault(row.post_id, {})[row.content_sha256] = row.id
     return found
 
 
-def _posts_missing_from(session: Session, account_id: int, reading: Reading) -> list[int]:
-    """Posts that should stand in the answer's window and do not. An answer without any post of ours proves nothing."""
-    if reading.window_start is None or not reading.posts:
-        return []
-    present = {post.external_id for post in reading.posts}
-    expected = session.execute(
-        sa.select(col(Post.id), col(Post.external_id)).where(
-            col(Post.account_id) == account_id,
-            col(Post.posted_at) > reading.window_start,
-            col(Post.missing_since).is_(None),
-            col(Post.deleted_at).is_(None),
-            col(Post.authorship) != Authorship.SHARED,
+def _expected_posts(session: Session, brought: Sequence[Brought]) -> dict[int, list[Any]]:
+    """For each account the posts of its own that should stand in the window of its answer."""
+    windows = [
+        sa.and_(col(Post.account_id) == item.account_id, col(Post.posted_at) > item.reading.window_start)
+        for item in brought
+        if item.reading.window_start is not None and item.reading.posts
+    ]
+    expected: dict[int, list[Any]] = {}
+    for some in _chunks(windows, 100):
+        for row in session.connection().execute(
+            sa.select(
+                col(Post.id), col(Post.account_id), col(Post.external_id), col(Post.missing_since)
+            ).where(
+                sa.or_(*some), col(Post.deleted_at).is_(None), col(Post.authorship) != Authorship.SHARED
+            )
+        ):
+            expected.setdefault(row.account_id, []).append(row)
+    return expected
+
+
+def _kept_lately(session: Session, brought: Sequence[Brought]) -> set[int]:
+    """The accounts of which an answer was kept within a day."""
+    if not brought:
+        return set()
+    earliest = min(item.at for item in brought) - DAILY
+    return set(
+        session.connection()
+        .execute(
+            sa.select(col(Capture.account_id))
+            .where(
+                col(Capture.account_id).in_([item.account_id for item in brought]), col(Capture.last_seen_at) > earliest
+            )
+            .distinct()
         )
-    ).all()
-    gone = [row.id for row in expected if row.external_id not in present]
-    # The control: at least one post we knew must stand in the same answer, or the answer itself is suspect.
-    return gone if any(row.external_id in present for row in expected) else []
+        .scalars()
+    )
 
 
-def _kept_lately(session: Session, account_id: int, at: datetime) -> bool:
-    latest = session.execute(
-        sa.select(sa.func.max(col(Capture.last_seen_at))).where(col(Capture.account_id) == account_id)
-    ).scalar()
-    return latest is not None and at - latest < DAILY
-
-
-def _capture_of(post: FetchedPost, answers: Sequence[Answer], captures: dict[str, int]) -> int | None:
+def _capture_of(item: Brought, post: FetchedPost, captures: CaptureIds) -> int | None:
     """The capture whose bytes carry the post; with one answer that is the one."""
-    kept = [answer for answer in answers if answer.sha256 in captures]
+    kept = [answer for answer in item.answers if (item.account_id, answer.sha256) in captures]
     if not kept:
         return None
     if len(kept) > 1:
         needle = post.external_id.encode()
         kept = [answer for answer in kept if needle in answer.body] or kept
-    return captures[kept[0].sha256] or None
+    return captures[item.account_id, kept[0].sha256]
 
 
-def _add_post(
-    session: Session, account_id: int, fetched: FetchedPost, capture_id: int | None, at: datetime, backfill: bool
-) -> int:
-    post = Post(
-        account_id=account_id,
-        external_id=fetched.external_id,
-        url=fetched.url,
-        authorship=fetched.authorship,
-        author_id=fetched.author_id,
-        author_handle=fetched.author_handle,
-        posted_at=fetched.posted_at,
-        first_seen_at=at,
-        backfilled=backfill,
-        version_count=0,
-    )
-    session.add(post)
-    session.flush()
-    assert post.id is not None
-    _add_version(session, post.id, fetched, capture_id, at)
-    return post.id
+def _post_row(item: Brought, post: FetchedPost) -> dict[str, Any]:
+    return {
+        "account_id": item.account_id,
+        "external_id": post.external_id,
+        "url": post.url,
+        "authorship": post.authorship,
+        "author_id": post.author_id,
+        "author_handle": post.author_handle,
+        "posted_at": post.posted_at,
+        "first_seen_at": item.at,
+        "backfilled": item.backfill,
+        "version_count": 0,
+        "missing_checks": 0,
+        "deletion_cause": "",
+    }
 
 
-def _add_version(session: Session, post_id: int, fetched: FetchedPost, capture_id: int | None, at: datetime) -> None:
-    version = PostVersion(
-        post_id=post_id,
-        content_sha256=fetched.content_sha256,
-        title=fetched.title,
-        text=fetched.text,
-        alt_texts=fetched.alt_texts,
-        link_titles=fetched.link_titles,
-        quoted_text=fetched.quoted_text,
-        quoted_author=fetched.quoted_author,
-        revision=fetched.revision,
-        lang=fetched.lang,
-        media=[item.model_dump() for item in fetched.media],
-        teaser_only=fetched.teaser_only,
-        edited_at=fetched.edited_at,
-        first_seen_at=at,
-        last_seen_at=at,
-        first_capture_id=capture_id,
-        last_capture_id=capture_id,
-        pending_score=fetched.authorship != Authorship.SHARED,
-    )
-    session.add(version)
-    session.flush()
-    _update_post(session, post_id, current_version_id=version.id, version_count=col(Post.version_count) + 1)
+def _version_row(item: Brought, post: FetchedPost, post_id: int, capture_id: int | None) -> dict[str, Any]:
+    return {
+        "post_id": post_id,
+        "content_sha256": post.content_sha256,
+        "title": post.title,
+        "text": post.text,
+        "alt_texts": post.alt_texts,
+        "link_titles": post.link_titles,
+        "quoted_text": post.quoted_text,
+        "quoted_author": post.quoted_author,
+        "revision": post.revision,
+        "lang": post.lang,
+        "media": [medium.model_dump() for medium in post.media],
+        "teaser_only": post.teaser_only,
+        "edited_at": post.edited_at,
+        "first_seen_at": item.at,
+        "last_seen_at": item.at,
+        "first_capture_id": capture_id,
+        "last_capture_id": capture_id,
+        "pending_score": post.authorship != Authorship.SHARED,
+    }
 
 
-def _update_post(session: Session, post_id: int, **values: Any) -> None:
-    session.execute(
-        sa.update(Post).where(col(Post.id) == post_id).values(**values),
-        execution_options={"synchronize_session": False},
-    )
-
-
-def _see_again(session: Session, seen: list[dict[str, Any]], captures: dict[str, int]) -> None:
-    if not seen:
-        return
-    values: dict[str, Any] = {"last_seen_at": sa.bindparam("at")}
-    if captures:
-        values["last_capture_id"] = sa.func.coalesce(sa.bindparam("capture"), col(PostVersion.last_capture_id))
-    rows = seen if captures else [{"id_": row["id_"], "at": row["at"]} for row in seen]
-    session.connection().execute(
-        sa.update(PostVersion).where(col(PostVersion.id) == sa.bindparam("id_")).values(values), rows
-    )
-
-
-def _insert_once(session: Session, table: type[Blob], values: dict[str, Any]) -> None:
-    dialect = session.get_bind().dialect.name
-    insert = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
-    session.execute(insert.values(**values).on_conflict_do_nothing())
+def _chunks(values: Sequence[T], size: int) -> Iterable[Sequence[T]]:
+    return (values[start : start + size] for start in range(0, len(values), size))

@@ -5,7 +5,7 @@ that runs out; a worker that is late finds another token and its write is refuse
 """
 
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -206,12 +206,13 @@ def finish_all(session: Session, all_done: Sequence[Finish], *, span_breaks_afte
         )
 
 
-def note_new(session: Session, account_id: int, at: datetime) -> None:
-    """Remember when the account last brought a post we did not know."""
-    session.execute(
-        sa.update(Account).where(col(Account.id) == account_id).values(last_new_at=at),
-        execution_options={"synchronize_session": False},
-    )
+def note_new(session: Session, seen: Mapping[int, datetime]) -> None:
+    """Remember when accounts last brought a post we did not know."""
+    if seen:
+        session.connection().execute(
+            sa.update(Account).where(col(Account.id) == sa.bindparam("id_")).values(last_new_at=sa.bindparam("at")),
+            [{"id_": account_id, "at": at} for account_id, at in seen.items()],
+        )
 
 
 def _account_values(done: Finish, coverage_id: int | None) -> dict[str, Any]:

@@ -16,8 +16,10 @@ from models.clock import utcnow
 from models.db import Database
 from monitor import keep, leases
 from monitor.config import Config
+from monitor.captures import keep_answers
 from monitor.errors import FetchError
 from monitor.http import AccountFetch, Answer, Web
+from monitor.keep import Brought, Kept
 from monitor.leases import Finish, Lease, Rhythm
 from monitor.sources import Reading, Source
 
@@ -29,6 +31,7 @@ _HEALTH_OF = {
     "gone": Health.GONE,
     "moved": Health.MOVED,
 }
+_UNSTORABLE = (DataError, IntegrityError, ValueError)
 _SETTLE_AT_MOST = 200
 _RENEW_EVERY_S = leases.LEASE_S / 3
 
@@ -225,57 +228,62 @@ class Poller:
             raise error
 
     def settle(self, batch: list[_Done]) -> list[PollResult]:
-        """Write finished polls: answers, posts, cursor and the account's next date commit together."""
-        results = []
-        finishes = []
+        """Write finished polls: answers, posts, cursor and the account's next date commit together.
+
+        What cannot be stored becomes its account's error and harms no other.
+        """
         with self.db.write() as session:
             held = leases.still_held(session, [done.lease for done in batch])
-            for done in batch:
-                if done.lease.account_id in held:
-                    result = self._keep(session, done)
-                    finishes.append(self._finish(done))
-                else:
-                    result = PollResult(done.lease.account_id, done.lease.label, "lost", seconds=done.seconds)
-                results.append(result)
-            leases.finish_all(session, finishes, span_breaks_after_s=max(3 * self.config.poll.interval_s, 60))
-        return results
+            mine = [done for done in batch if done.lease.account_id in held]
+            try:
+                with session.begin_nested():
+                    kept = self._keep(session, mine)
+            except _UNSTORABLE:
+                kept = {}
+                for done in mine:
+                    kept |= self._keep_alone(session, done)
+            leases.finish_all(
+                session,
+                [self._finish(done) for done in mine],
+                span_breaks_after_s=max(3 * self.config.poll.interval_s, 60),
+            )
+        return [
+            _result(done, kept.get(done.lease.account_id, Kept()))
+            if done.lease.account_id in held
+            else PollResult(done.lease.account_id, done.lease.label, "lost", seconds=done.seconds)
+            for done in batch
+        ]
 
-    def _keep(self, session: Session, done: _Done) -> PollResult:
-        """Store what one poll brought. What cannot be stored becomes this account's error and harms no other."""
-        lease = done.lease
-        result = PollResult(lease.account_id, lease.label, "ok", seconds=done.seconds)
+    def _keep(self, session: Session, batch: list[_Done]) -> dict[int, Kept]:
+        """Store what polls brought, and tell for each account what is new."""
+        poll = self.config.poll
+        keep_answers(session, {done.lease.account_id: done.answers for done in batch if done.reading is None})
+        brought = []
+        for done in batch:
+            if done.reading is not None and not done.reading.unchanged:
+                brought.append(
+                    Brought(done.lease.account_id, done.reading, done.answers, done.at, backfill=done.lease.first)
+                )
+        unchanged = {d.lease.account_id: d.at for d in batch if d.reading is not None and d.reading.unchanged}
+        for account_id in keep.accounts_with_missing(session, unchanged):
+            keep.observe_missing_again(session, account_id, unchanged[account_id], poll.deletion_gap_s)
+        all_kept = keep.keep_readings(
+            session, brought, max_versions=poll.max_versions, deletion_gap_s=poll.deletion_gap_s
+        )
+        leases.note_new(
+            session, {item.account_id: item.at for item, kept in zip(brought, all_kept, strict=True) if kept.new}
+        )
+        return {item.account_id: kept for item, kept in zip(brought, all_kept, strict=True)}
+
+    def _keep_alone(self, session: Session, done: _Done) -> dict[int, Kept]:
         try:
             with session.begin_nested():
-                if done.reading is None:
-                    keep.keep_answers(session, lease.account_id, done.answers)
-                elif done.reading.unchanged:
-                    result.outcome = "unchanged"
-                    gap_s = self.config.poll.deletion_gap_s
-                    keep.observe_missing_again(session, lease.account_id, done.at, gap_s)
-                else:
-                    kept = keep.keep_reading(
-                        session,
-                        lease.account_id,
-                        done.reading,
-                        done.answers,
-                        at=done.at,
-                        backfill=lease.first,
-                        max_versions=self.config.poll.max_versions,
-                        deletion_gap_s=self.config.poll.deletion_gap_s,
-                    )
-                    result.new, result.edited, result.missing = len(kept.new), len(kept.edited), len(kept.missing)
-                    if kept.new:
-                        leases.note_new(session, lease.account_id, done.at)
-        except (DataError, IntegrityError, ValueError) as fault:
-            log.exception("poll.not_stored", account=lease.label)
+                return self._keep(session, [done])
+        except _UNSTORABLE as fault:
+            log.exception("poll.not_stored", account=done.lease.label)
             done.reading = None
-            done.error = FetchError(f"what {lease.label} answered could not be stored: {fault}", kind="internal")
-        if done.reading is None:
-            error = done.error or FetchError("unknown fault", kind="internal")
-            result.outcome, result.error = error.kind, str(error)
-        else:
-            result.notes = [*done.reading.skipped, *done.reading.notes]
-        return result
+            done.error = FetchError(f"what {done.lease.label} answered could not be stored: {fault}", kind="internal")
+            return {}
 
     def _finish(self, done: _Done) -> Finish:
         lease = done.lease
@@ -305,6 +313,18 @@ class Poller:
             external_id=profile.external_id if profile else None,
             url=profile.url if profile and profile.url else None,
         )
+
+
+def _result(done: _Done, kept: Kept) -> PollResult:
+    result = PollResult(done.lease.account_id, done.lease.label, "ok", seconds=done.seconds)
+    if done.reading is None:
+        error = done.error or FetchError("unknown fault", kind="internal")
+        result.outcome, result.error = error.kind, str(error)
+        return result
+    result.outcome = "unchanged" if done.reading.unchanged else "ok"
+    result.new, result.edited, result.missing = len(kept.new), len(kept.edited), len(kept.missing)
+    result.notes = [*done.reading.skipped, *done.reading.notes]
+    return result
 
 
 def summary(results: Iterable[PollResult]) -> Counter[str]:

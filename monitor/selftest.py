@@ -15,6 +15,7 @@ from models.post import FetchedPost
 from monitor import keep, pipeline, scoring
 from monitor.config import Config
 from monitor.errors import SheriffwatchError
+from monitor.keep import Brought
 from monitor.sources import Reading
 from monitor.versions import active
 
@@ -39,7 +40,7 @@ async def send_test(db: Database, config: Config, *, now: datetime) -> TestWalk:
     with db.write() as session:
         account_id = _test_account(session, now)
         post = FetchedPost(external_id=f"test:{now.isoformat()}", text=TEST_SENTENCE, posted_at=now)
-        kept = keep.keep_reading(session, account_id, Reading(posts=[post]), [], at=now)
+        (kept,) = keep.keep_readings(session, [Brought(account_id, Reading(posts=[post]), [], now)])
     post_id = kept.new[0]
     pipeline.score(db, duty)
     pipeline.flag(db, duty, config, now=now)

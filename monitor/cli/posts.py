@@ -12,6 +12,7 @@ import typer
 
 from models.clock import utcnow
 from monitor import accounts, posts
+from monitor.captures import read_blob
 from monitor.cli import app
 from monitor.cli.common import (
     ConfigOption,
@@ -26,7 +27,6 @@ from monitor.cli.common import (
     workspace,
 )
 from monitor.errors import SheriffwatchError, UsageError
-from monitor.keep import read_blob
 from monitor.posts import KeptPost, PostFilter
 from monitor.spreadsheets import CSV_COLUMNS, csv_row, write_xlsx
 

@@ -4,8 +4,7 @@ import sqlalchemy as sa
 import sqlmodel
 from alembic import op
 
-
-revision = '0001'
+revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -189,6 +188,7 @@ def upgrade() -> None:
         batch_op.create_index('ix_post_account_posted', ['account_id', 'posted_at'], unique=False)
         batch_op.create_index('ix_post_check_due', ['next_check_at'], unique=False)
         batch_op.create_index(batch_op.f('ix_post_current_version_id'), ['current_version_id'], unique=False)
+        batch_op.create_index('ix_post_missing_once', ['account_id'], unique=False, sqlite_where=sa.text('missing_checks = 1'), postgresql_where=sa.text('missing_checks = 1'))
 
     op.create_table('post_version',
     sa.Column('id', sa.Integer(), nullable=False),
