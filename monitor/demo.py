@@ -21,6 +21,7 @@ from monitor import accounts, pipeline, retrain
 from monitor.accounts import NewAccount
 from monitor.alerts import channel_classes
 from monitor.config import Config, load
+from monitor.errors import SheriffwatchError
 from monitor.http import Web
 from monitor.posts import KeptPost, get
 from monitor.review import queue, verdicts
@@ -99,7 +100,7 @@ async def _circle(
         ("Deleted", f"{len(second.deleted)}: the text is kept, with since when it is gone"),
     ]
     tell("Two people decide, and the classifier learns from it:")
-    for review in _decide_two(db, utcnow()):
+    for review in _decide_two(db, server, utcnow()):
         tell(f"  post {review.post_id}: {review.verdict.value} {review.reason} by {review.reviewer}".rstrip())
     outcome = retrain.retrain(db, config, by="demo", now=utcnow(), least_labels=2)
     tell(f"  {outcome.sentence}")
@@ -125,6 +126,8 @@ def _change_the_world(db: Database, server: SampleServer) -> tuple[int, int]:
         for post in office.posts
         if post.matches and server.external_id(office.slug, post.id) in ours and office.platform != "feed"
     ]
+    if len(flagged) < 2:
+        raise SheriffwatchError("The classifier flagged too few of the sample posts to show an edit and a deletion.")
     (edit_office, edit_id, edited), (gone_office, gone_id, gone), *_ = flagged
     with db.read() as session:
         kept = get(session, edited)
@@ -174,14 +177,24 @@ def _difference(before: PostVersion, after: PostVersion) -> list[str]:
     return [line for line in lines if line[0] in "+-"]
 
 
-def _decide_two(db: Database, now: datetime) -> list[Review]:
+def _decide_two(db: Database, server: SampleServer, now: datetime) -> list[Review]:
+    """Two people read the surest and the least sure of what waits, and judge as the offices' authors know it."""
+    truth = {
+        server.external_id(office.slug, post.id): post.matches for office in server.world for post in office.posts
+    }
     with db.read() as session:
         waiting = queue.waiting(session)
-    surest, least_sure = waiting[0], waiting[-1]
-    return [
-        verdicts.decide(db, Decision(surest.post_id, Verdict.CONFIRMED, "Ana (demo)"), now=now),
-        verdicts.decide(db, Decision(least_sure.post_id, Verdict.REJECTED, "Ben (demo)", reason="quote"), now=now),
-    ]
+        external = {item.post_id: session.get_one(Post, item.post_id).external_id for item in waiting}
+    decided = []
+    for item, reviewer in ((waiting[0], "Ana (demo)"), (waiting[-1], "Ben (demo)")):
+        themes = truth.get(external[item.post_id], ())
+        decision = (
+            Decision(item.post_id, Verdict.CONFIRMED, reviewer, themes=themes)
+            if themes
+            else Decision(item.post_id, Verdict.REJECTED, reviewer, reason="ordinary")
+        )
+        decided.append(verdicts.decide(db, decision, now=now))
+    return decided
 
 
 def _outbox_row(db: Database) -> list[tuple[str, str]]:

@@ -1,6 +1,8 @@
 """The command line: thin; one function a command, one file a subject."""
 
+import importlib
 import os
+import pkgutil
 import sys
 
 import click
@@ -25,7 +27,7 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code."""
-    from monitor.cli import accounts, classifying, demo, polling, posts, reviewing, setup  # noqa: F401 - commands
+    _register_commands()
 
     try:
         code = app(args=arguments, prog_name="sheriffwatch", standalone_mode=False)
@@ -52,6 +54,12 @@ def run(arguments: list[str]) -> int:
             "Run again with SHERIFFWATCH_DEBUG=1 for the details, and report it.",
             1,
         )
+
+
+def _register_commands() -> None:
+    """Every file of this folder adds its commands to the program when it is imported."""
+    for module in pkgutil.iter_modules(__path__):
+        importlib.import_module(f"{__name__}.{module.name}")
 
 
 def _fail(sentence: str, code: int) -> int:
