@@ -194,16 +194,15 @@ class Poller:
             while len(batch) < _SETTLE_AT_MOST and not self._done.empty():
                 batch.append(self._done.get_nowait())
             try:
-                results = await asyncio.to_thread(self.settle, batch)
+                for result in await asyncio.to_thread(self.settle, batch):
+                    self.on_result(result)
             except Exception as error:
                 self._broken = error
-                results = []
             finally:
+                # Last, because drain() returns, and close() may end this task, when the queue is done with.
                 for done in batch:
                     self._forget(done.lease)
                     self._done.task_done()
-            for result in results:
-                self.on_result(result)
 
     async def _renew_all(self) -> None:
         while True:

@@ -102,8 +102,11 @@ def server() -> Iterator[SampleServer]:
 
 
 @pytest.fixture
-def config_file(tmp_path: Path, server: SampleServer, database_url: str) -> Path:
-    """A configuration that reads the sample server, polls without waiting, and alerts on what it finds at first."""
+def config_file(tmp_path: Path, server: SampleServer, db: Database, database_url: str) -> Path:
+    """A configuration that reads the sample server, polls without waiting, and alerts on what it finds at first.
+
+    ``db`` is asked for so that the database stands before a command opens it.
+    """
     file = tmp_path / "config.toml"
     file.write_text(
         f"""

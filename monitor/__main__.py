@@ -1,0 +1,5 @@
+"""``python -m monitor`` is ``sheriffwatch``."""
+
+from monitor.cli import main
+
+main()
