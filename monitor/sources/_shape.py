@@ -13,7 +13,7 @@ from monitor.errors import FetchError
 MAX_TEXT = 1_000_000
 """Characters of text we take from one post. A longer one is refused by name, never cut: a cut text is another text."""
 MAX_ITEMS = 500
-"""Posts taken from one read. A page that offers more is a storm; the rest is told in a note."""
+"""Posts taken from one page or feed. One that offers more is a storm; the rest is told in a note."""
 
 
 class SkipError(Exception):
@@ -105,6 +105,13 @@ def read_items(items: Iterable[Any], parse: Callable[[Any], FetchedPost | None])
             if post is not None:
                 posts.setdefault(post.external_id, post)
     return list(posts.values()), skipped
+
+
+def capped(items: list[Any], notes: list[str], what: str) -> list[Any]:
+    """The first ``MAX_ITEMS`` items; when there are more, a note says how many."""
+    if len(items) > MAX_ITEMS:
+        notes.append(f"{what} has {len(items):,} items; the first {MAX_ITEMS} were read.")
+    return items[:MAX_ITEMS]
 
 
 def malformed(who: str, what: str) -> FetchError:

@@ -17,8 +17,8 @@ from monitor.errors import FetchError, UsageError
 from monitor.http import Answer
 from monitor.sources import Fetch, Presence, Profile, Reading, Source, Target
 from monitor.sources._shape import (
-    MAX_ITEMS,
     SkipError,
+    capped,
     identifier,
     link,
     malformed,
@@ -94,14 +94,14 @@ class Bluesky(Source):
         await self._refuse_lost(fetch, target, did, first)
         high_water = moment(target.cursor.get("high_water"))
         stop_at = high_water - _OVERLAP if high_water else _BEGINNING
-        items, ended = await self._page_on(fetch, did, first, stop_at)
+        notes: list[str] = []
+        items, ended = await self._page_on(fetch, did, first, stop_at, notes)
         if profile is None and _identity_doubtful(items, did, target.address):
             profile = await self._confirm(fetch, target)
         if any(_is_hidden(author) for author in _own_authors(items, did)):
             raise _hidden_error(target.address)
-        posts, skipped = read_items(items[:MAX_ITEMS], lambda item: parse_item(item, did))
+        posts, skipped = read_items(items, lambda item: parse_item(item, did))
         times = [when for when in map(_sorted_at, items) if when]
-        notes = []
         if not ended and high_water and (not times or min(times) > high_water):
             notes.append(
                 f"More than {self.max_pages} pages are new since {high_water:%Y-%m-%d %H:%M} UTC: "
@@ -117,7 +117,7 @@ class Bluesky(Source):
         return Reading(
             posts=posts,
             cursor=cursor,
-            window_start=_window_start(items[:MAX_ITEMS], ended and len(items) <= MAX_ITEMS),
+            window_start=_window_start(items, ended),
             profile=profile,
             skipped=skipped,
             notes=notes,
@@ -183,18 +183,20 @@ class Bluesky(Source):
                 await self._confirm(fetch, target)
             raise
 
-    async def _page_on(self, fetch: Fetch, did: str, first: Answer, stop_at: datetime) -> tuple[list[Any], bool]:
+    async def _page_on(
+        self, fetch: Fetch, did: str, first: Answer, stop_at: datetime, notes: list[str]
+    ) -> tuple[list[Any], bool]:
         """The items of the first page and of those behind it, and whether the account's whole past was read."""
-        items, page = _items_of(first)
+        items, page = _items_of(first, notes)
         for _ in range(self.max_pages - 1):
             times = [when for when in map(_sorted_at, items) if when]
             if not page or not items or (times and times[-1] < stop_at):
                 break
             answer = await self._ask(fetch, "app.bsky.feed.getAuthorFeed", [*self._feed_params(did), ("cursor", page)])
             _raise_for(answer, did)
-            more, page = _items_of(answer)
+            more, page = _items_of(answer, notes)
             items += more
-        return items, not page
+        return items, not page and not notes
 
     def _feed_params(self, did: str) -> list[tuple[str, str]]:
         return [("actor", did), ("limit", "100"), ("filter", "posts_and_author_threads")]
@@ -340,13 +342,14 @@ def _web_url(uri: str) -> str:
     return f"https://bsky.app/profile/{match[1]}/post/{match[2]}" if match else ""
 
 
-def _items_of(answer: Answer) -> tuple[list[Any], str]:
+def _items_of(answer: Answer, notes: list[str]) -> tuple[list[Any], str]:
     """The page's entries, without the pinned one that is repeated on top, and the cursor of the next page."""
     body = mapping(answer.json())
     if not isinstance(body.get("feed"), list):
         raise malformed("Bluesky", "an author feed without a list “feed”")
     pin = "app.bsky.feed.defs#reasonPin"
-    items = [item for item in body["feed"] if mapping(mapping(item).get("reason")).get("$type") != pin]
+    offered = capped(body["feed"], notes, "A page")
+    items = [item for item in offered if mapping(mapping(item).get("reason")).get("$type") != pin]
     return items, string(body.get("cursor"))
 
 

@@ -25,6 +25,7 @@ from monitor.sources._shape import (
     MAX_ITEMS,
     UNREADABLE,
     SkipError,
+    capped,
     link,
     malformed,
     mapping,
@@ -151,9 +152,8 @@ class Feed(Source):
         self, fetch: Fetch, document: "Document", target: Target, cursor: dict[str, Any], notes: list[str]
     ) -> Reading:
         notes += document.notes
-        if len(document.entries) > MAX_ITEMS:
-            notes.append(f"The feed has {len(document.entries):,} items; the first {MAX_ITEMS} were read.")
-            del document.entries[MAX_ITEMS:]
+        document.whole = document.whole and len(document.entries) <= MAX_ITEMS
+        document.entries = capped(document.entries, notes, "The feed")
         items = document.items()
         keys = Keys(_good(items), target.cursor)
         posts, skipped = read_items(items, lambda item: _post(keys, item))

@@ -18,7 +18,9 @@ from monitor.http import Answer
 from monitor.sources import Fetch, Presence, Profile, Reading, Source, Target
 from monitor.sources._html import html_to_text
 from monitor.sources._shape import (
+    MAX_ITEMS,
     SkipError,
+    capped,
     identifier,
     link,
     malformed,
@@ -106,8 +108,8 @@ class Mastodon(Source):
             target = replace(target, cursor=cursor)
         if validators.unchanged(first):
             return Reading(cursor=cursor, unchanged=True, profile=profile)
-        page = _statuses_of(first, target.address)
         notes = [profile.note] if profile and profile.note else []
+        page = capped(_statuses_of(first, target.address), notes, "The newest page")
         if profile is None and any(_account_id(status) not in ("", account_id) for status in page):
             profile = await self._confirm(fetch, target)
         seen = string(target.cursor.get("newest_id"))
@@ -219,7 +221,7 @@ class Mastodon(Source):
             step = ("min_id", reached) if seen else ("max_id", oldest)
             answer = await self._ask_page(fetch, target.address, account_id, step)
             self._raise_for(answer, target.address)
-            found = _statuses_of(answer, target.address)
+            found = _statuses_of(answer, target.address)[:MAX_ITEMS]
             fresh = [status for status in found if _id_of(status) not in have]
             rest += fresh
             have |= {_id_of(status) for status in fresh}
@@ -440,7 +442,7 @@ def _local_id(external_id: str, url: str, places: frozenset[str]) -> str:
     A boosted post's address lies on another server, whose ids mean nothing here.
     """
     for address in (external_id, url):
-        match = re.fullmatch(r"https?://([^/?#]+)/(?:[^?#]*/)?([0-9A-Za-z]{6,64})(?:/activity)?/?", address)
+        match = re.fullmatch(r"https?://([^/?#]+)/(?:[^?#]*/)?([0-9A-Za-z]{6,64})/?", address.removesuffix("/activity"))
         if match and match[1].lower() in places:
             return match[2]
     return ""
