@@ -97,7 +97,7 @@ def claim(
     if failing is not None:
         due = due.where(col(Account.error_count) > 0 if failing else col(Account.error_count) == 0)
     due = due.order_by(col(Account.next_poll_at)).limit(limit).with_for_update(skip_locked=True)
-    claimed = session.execute(
+    claimed = session.connection().execute(
         sa.update(Account)
         .where(col(Account.id).in_(due.scalar_subquery()))
         .values(lease_until=now + timedelta(seconds=lease_s), lease_token=col(Account.lease_token) + 1)
@@ -116,7 +116,6 @@ def claim(
             col(Account.last_ok_at),
             col(Account.first_ok_at),
         )
-        .execution_options(synchronize_session=False)
     ).all()
     return [
         Lease(
@@ -182,7 +181,7 @@ class Finish:
 def still_held(session: Session, held: Sequence[Lease]) -> set[int]:
     """The ids of those accounts whose lease nobody else took since; their rows stay locked until the commit."""
     tokens = {lease.account_id: lease.token for lease in held}
-    rows = session.execute(
+    rows = session.connection().execute(
         sa.select(col(Account.id), col(Account.lease_token)).where(col(Account.id).in_(tokens)).with_for_update()
     )
     return {row.id for row in rows if row.lease_token == tokens[row.id]}
@@ -239,11 +238,12 @@ def _cover(session: Session, all_done: Sequence[Finish], breaks_after_s: float) 
     wanted = [done.lease.coverage_id for done in all_done if done.lease.coverage_id]
     open_spans = {
         row.id: row
-        for row in session.execute(
+        for row in session.connection().execute(
             sa.select(col(Coverage.id), col(Coverage.outcome), col(Coverage.until)).where(col(Coverage.id).in_(wanted))
         )
     } if wanted else {}
     longer: list[dict[str, Any]] = []
+    fresh: list[Finish] = []
     spans: dict[int, int | None] = {}
     for done in all_done:
         span = open_spans.get(done.lease.coverage_id)
@@ -252,12 +252,23 @@ def _cover(session: Session, all_done: Sequence[Finish], breaks_after_s: float) 
             longer.append({"id_": span.id, "until_": max(done.at, span.until), "detail_": done.detail})
             spans[done.lease.account_id] = span.id
         else:
-            fresh = Coverage(
-                account_id=done.lease.account_id, outcome=done.outcome, since=done.at, until=done.at, detail=done.detail
-            )
-            session.add(fresh)
-            session.flush()
-            spans[done.lease.account_id] = fresh.id
+            fresh.append(done)
+    if fresh:
+        ids = session.connection().execute(
+            sa.insert(Coverage).returning(col(Coverage.id), sort_by_parameter_order=True),
+            [
+                {
+                    "account_id": done.lease.account_id,
+                    "outcome": done.outcome,
+                    "since": done.at,
+                    "until": done.at,
+                    "polls": 1,
+                    "detail": done.detail,
+                }
+                for done in fresh
+            ],
+        )
+        spans |= {done.lease.account_id: new_id for done, new_id in zip(fresh, ids.scalars(), strict=True)}
     if longer:
         session.connection().execute(
             sa.update(Coverage)

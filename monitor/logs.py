@@ -26,7 +26,8 @@ def configure_logging(level: str | None = None) -> None:
     structlog.configure(
         processors=[*chain, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        # Asked for at each line, since a test or a daemon may have put another standard error in place.
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )
     for name in ("apscheduler", "httpx", "slack_sdk", "alembic", "sqlalchemy.pool"):
