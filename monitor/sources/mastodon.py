@@ -33,7 +33,7 @@ from monitor.sources._shape import (
 )
 from monitor.sources._unchanged import Validators
 
-_NAME = r"[A-Za-z0-9_]+(?:[A-Za-z0-9_.-]*[A-Za-z0-9_]+)?"
+_NAME = r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,98}[A-Za-z0-9_])?"
 _SERVER = r"(?:[A-Za-z0-9-]+\.)*[A-Za-z0-9-]+(?::\d{1,5})?|\[[0-9a-fA-F:]+\](?::\d{1,5})?"
 _ADDRESS = re.compile(rf"@?({_NAME})@({_SERVER})")
 _PROFILE = re.compile(rf"(https?)://({_SERVER})/(?:web/)?(?:@|users/)({_NAME})(?:@({_SERVER}))?/?")
