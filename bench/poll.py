@@ -108,11 +108,20 @@ async def poll(db: object, web: Web, config: object, ids: list[int]) -> None:
 
 
 async def compare(
-    pipe: Connection, db: object, web: Web, config: object, ids: list[int], urls: list[str], name: str,
-    changed: bool, rounds: int,
+    pipe: Connection,
+    db: object,
+    web: Web,
+    config: object,
+    ids: list[int],
+    urls: list[str],
+    name: str,
+    changed: bool,
+    rounds: int,
 ) -> None:
     ours, bare, through_web, cpu = [], [], [], []
-    async with httpx.AsyncClient(transport=AiohttpTransport(limits=httpx.Limits(max_connections=CONCURRENCY))) as client:
+    async with httpx.AsyncClient(
+        transport=AiohttpTransport(limits=httpx.Limits(max_connections=CONCURRENCY))
+    ) as client:
 
         async def bare_get(number: int) -> None:
             (await client.get(urls[number])).read()

@@ -64,7 +64,9 @@ class Database:
             except sa.exc.DBAPIError as error:
                 session.rollback()
                 if error.connection_invalidated:
-                    raise DatabaseError(f"The database connection was lost ({_first_line(error)}). Try again.") from error
+                    raise DatabaseError(
+                        f"The database connection was lost ({_first_line(error)}). Try again."
+                    ) from error
                 raise
 
     def close(self) -> None:
@@ -141,13 +143,17 @@ def open_db(url: str, *, migrate: bool = True) -> Database:
     try:
         parsed = make_url(url)
     except sa.exc.ArgumentError:
-        raise DatabaseError("database.url is not a database URL. Use sqlite:///sheriffwatch.db or postgresql://user@host/name.") from None
+        raise DatabaseError(
+            "database.url is not a database URL. Use sqlite:///sheriffwatch.db or postgresql://user@host/name."
+        ) from None
     if parsed.drivername == "sqlite":
         engine = _open_sqlite(parsed)
     elif parsed.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
         engine = _open_postgres(parsed)
     else:
-        raise DatabaseError(f"database.url begins with “{parsed.drivername}”; only sqlite and postgresql are supported.")
+        raise DatabaseError(
+            f"database.url begins with “{parsed.drivername}”; only sqlite and postgresql are supported."
+        )
     database = Database(engine)
     try:
         if migrate:
@@ -249,5 +255,7 @@ def _sentence(error: sa.exc.DBAPIError, path: Path | None) -> str:
     if "full" in cause or "No space" in cause:
         return f"{where} could not be written: the disk is full. Nothing stored is lost; free some space and try again."
     if "not a database" in cause or "malformed" in cause:
-        return f"{where} is damaged or not a database ({cause}). Restore a backup, or choose another file in database.url."
+        return (
+            f"{where} is damaged or not a database ({cause}). Restore a backup, or choose another file in database.url."
+        )
     return f"{where} cannot be used: {cause}."

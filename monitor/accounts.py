@@ -17,8 +17,7 @@ from monitor.http import Web
 from monitor.sources import Profile, Target
 
 _STATES = frozenset(
-    "AL AK AZ AR CA CO CT DE DC FL GA GU HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK "
-    "OR PA PR RI SC SD TN TX UT VT VA VI WA WV WI WY AS MP".split()
+    ["AL", "AK", "AZ", "AR", "CA", "CO", "CT", "DE", "DC", "FL", "GA", "GU", "HI", "ID", "IL", "IN", "IA", "KS", "KY", "LA", "ME", "MD", "MA", "MI", "MN", "MS", "MO", "MT", "NE", "NV", "NH", "NJ", "NM", "NY", "NC", "ND", "OH", "OK", "OR", "PA", "PR", "RI", "SC", "SD", "TN", "TX", "UT", "VT", "VA", "VI", "WA", "WV", "WI", "WY", "AS", "MP"]
 )
 
 
@@ -36,7 +35,9 @@ class NewAccount:
     added_by: str = ""
 
 
-async def add(db: Database, web: Web, config: Config, wanted: NewAccount, *, now: datetime, check: bool = True) -> Account:
+async def add(
+    db: Database, web: Web, config: Config, wanted: NewAccount, *, now: datetime, check: bool = True
+) -> Account:
     """Watch an account from now on. The platform is asked first who answers there, unless ``check`` is off.
 
     Raises UsageError for an unknown platform, address or state, and SheriffwatchError when nobody answers or the
@@ -127,7 +128,9 @@ def find(session: Session, words: Sequence[str]) -> list[Account]:
     found = []
     for word in words:
         match = col(Account.address) == word
-        match = sa.or_(match, col(Account.name) == word, sa.func.lower(col(Account.address)) == word.lower().lstrip("@"))
+        match = sa.or_(
+            match, col(Account.name) == word, sa.func.lower(col(Account.address)) == word.lower().lstrip("@")
+        )
         if word.isdigit():
             match = sa.or_(match, col(Account.id) == int(word))
         accounts = session.execute(sa.select(Account).where(match)).scalars().all()

@@ -13,7 +13,7 @@ from models.evidence import Blob, Capture
 from monitor.http import Answer
 
 _KEPT_HEADERS = frozenset(
-    "date server content-type content-length content-encoding etag last-modified cache-control age via".split()
+    ["date", "server", "content-type", "content-length", "content-encoding", "etag", "last-modified", "cache-control", "age", "via"]
 )
 
 CaptureIds = dict[tuple[int, str], int]
@@ -22,7 +22,8 @@ CaptureIds = dict[tuple[int, str], int]
 
 def keep_answers(session: Session, answers: Mapping[int, Sequence[Answer]]) -> CaptureIds:
     """Store the bytes and circumstances of answers, given by account. The same bytes for the same question again only
-    count up ``times_seen``; a 304 brings no bytes and is not kept."""
+    count up ``times_seen``; a 304 brings no bytes and is not kept.
+    """
     wanted = {
         (account_id, answer.url, answer.sha256, answer.status): answer
         for account_id, some in answers.items()
@@ -40,9 +41,7 @@ def keep_answers(session: Session, answers: Mapping[int, Sequence[Answer]]) -> C
         ],
     )
     known = _known(session, wanted)
-    again = [
-        {"id_": known[key], "at": answer.answered_at} for key, answer in wanted.items() if key in known
-    ]
+    again = [{"id_": known[key], "at": answer.answered_at} for key, answer in wanted.items() if key in known]
     if again:
         connection.execute(
             sa.update(Capture)
@@ -84,7 +83,8 @@ def _known(session: Session, wanted: Iterable[tuple[int, str, str, int]]) -> dic
         sa.select(
             col(Capture.id), col(Capture.account_id), col(Capture.url), col(Capture.body_sha256), col(Capture.status)
         ).where(
-            col(Capture.body_sha256).in_({key[2] for key in wanted}), col(Capture.account_id).in_({key[0] for key in wanted})
+            col(Capture.body_sha256).in_({key[2] for key in wanted}),
+            col(Capture.account_id).in_({key[0] for key in wanted}),
         )
     )
     return {(row.account_id, row.url, row.body_sha256, row.status): row.id for row in rows}

@@ -228,9 +228,7 @@ def _unknown_key(key: str, known: set[str], name: str) -> str:
     return f"{name}: unknown key “{key}”. {hint}"
 
 
-def _validation_sentence(
-    error: ValidationError, name: str, prefix: str = "", kind: type[BaseModel] = Config
-) -> str:
+def _validation_sentence(error: ValidationError, name: str, prefix: str = "", kind: type[BaseModel] = Config) -> str:
     first = error.errors()[0]
     path = [str(part) for part in first["loc"]]
     key = ".".join([prefix, *path] if prefix else path)

@@ -77,9 +77,7 @@ async def run(tell: Tell, folder: Path | None = None) -> Demo:
     return demo
 
 
-async def _circle(
-    demo: Demo, db: Database, web: Web, config: Config, server: SampleServer, tell: Tell
-) -> None:
+async def _circle(demo: Demo, db: Database, web: Web, config: Config, server: SampleServer, tell: Tell) -> None:
     watched = await _watch(db, web, config, server)
     tell(f"Watching {watched} invented offices on {server.url}, in three dialects. First pass:")
     first = await pipeline.one_pass(db, web, config, sole_sender=True)
@@ -179,9 +177,7 @@ def _difference(before: PostVersion, after: PostVersion) -> list[str]:
 
 def _decide_two(db: Database, server: SampleServer, now: datetime) -> list[Review]:
     """Two people read the surest and the least sure of what waits, and judge as the offices' authors know it."""
-    truth = {
-        server.external_id(office.slug, post.id): post.matches for office in server.world for post in office.posts
-    }
+    truth = {server.external_id(office.slug, post.id): post.matches for office in server.world for post in office.posts}
     with db.read() as session:
         waiting = queue.waiting(session)
         external = {item.post_id: session.get_one(Post, item.post_id).external_id for item in waiting}

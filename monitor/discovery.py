@@ -13,7 +13,9 @@ from monitor.sources import source_classes
 _FEED_TYPES = ("application/rss+xml", "application/atom+xml", "application/feed+json")
 _BLUESKY = re.compile(r"^https?://bsky\.app/profile/([^/?#]+)/?$", re.IGNORECASE)
 _MASTODON = re.compile(r"^https?://[^/]+/@[A-Za-z0-9_.]+/?$")
-_NOT_MASTODON = frozenset({"www.youtube.com", "youtube.com", "www.tiktok.com", "medium.com", "www.threads.net", "www.threads.com"})
+_NOT_MASTODON = frozenset(
+    {"www.youtube.com", "youtube.com", "www.tiktok.com", "medium.com", "www.threads.net", "www.threads.com"}
+)
 
 
 async def discover(web: Web, config: Config, url: str) -> list[dict[str, str]]:

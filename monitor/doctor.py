@@ -65,7 +65,9 @@ def _synchronous(db: Database) -> Finding:
         level = connection.execute(sa.text("PRAGMA synchronous")).scalar()
         journal = connection.execute(sa.text("PRAGMA journal_mode")).scalar()
     good = level == 2 and journal == "wal"
-    return Finding("durability", "ok" if good else "error", f"synchronous={level}, journal_mode={journal} (wanted 2, wal).")
+    return Finding(
+        "durability", "ok" if good else "error", f"synchronous={level}, journal_mode={journal} (wanted 2, wal)."
+    )
 
 
 def _disk(db: Database) -> Finding:
@@ -97,7 +99,9 @@ def _clock(db: Database) -> Finding:
         return Finding("clock", "ok", "no answers yet to compare it with.")
     off_s = sorted(offsets)[len(offsets) // 2]
     if off_s > _CLOCK_OFF_S:
-        return Finding("clock", "error", f"is {off_s:.0f} s off the platforms' clocks: set it, or Slack refuses signatures.")
+        return Finding(
+            "clock", "error", f"is {off_s:.0f} s off the platforms' clocks: set it, or Slack refuses signatures."
+        )
     return Finding("clock", "ok", f"agrees with the platforms within {off_s:.0f} s.")
 
 

@@ -152,7 +152,8 @@ class _State:
 
     def _look_for_missing(self, item: Brought, kept: Kept) -> None:
         """Posts that should stand in the answer's window and do not. An answer without any post of ours proves
-        nothing: one that we knew must stand in the same answer, as a control."""
+        nothing: one that we knew must stand in the same answer, as a control.
+        """
         if item.reading.window_start is None or not item.reading.posts:
             return
         present = {post.external_id for post in item.reading.posts}
@@ -280,9 +281,7 @@ def _expected_posts(session: Session, brought: Sequence[Brought]) -> dict[int, l
     expected: dict[int, list[Any]] = {}
     for some in _chunks(windows, 100):
         for row in session.connection().execute(
-            sa.select(
-                col(Post.id), col(Post.account_id), col(Post.external_id), col(Post.missing_since)
-            ).where(
+            sa.select(col(Post.id), col(Post.account_id), col(Post.external_id), col(Post.missing_since)).where(
                 sa.or_(*some), col(Post.deleted_at).is_(None), col(Post.authorship) != Authorship.SHARED
             )
         ):

@@ -97,26 +97,30 @@ def claim(
     if failing is not None:
         due = due.where(col(Account.error_count) > 0 if failing else col(Account.error_count) == 0)
     due = due.order_by(col(Account.next_poll_at)).limit(limit).with_for_update(skip_locked=True)
-    claimed = session.connection().execute(
-        sa.update(Account)
-        .where(col(Account.id).in_(due.scalar_subquery()))
-        .values(lease_until=now + timedelta(seconds=lease_s), lease_token=col(Account.lease_token) + 1)
-        .returning(
-            col(Account.id),
-            col(Account.lease_token),
-            col(Account.platform),
-            col(Account.address),
-            col(Account.external_id),
-            col(Account.cursor),
-            col(Account.name),
-            col(Account.host),
-            col(Account.interval_s),
-            col(Account.error_count),
-            col(Account.coverage_id),
-            col(Account.last_ok_at),
-            col(Account.first_ok_at),
+    claimed = (
+        session.connection()
+        .execute(
+            sa.update(Account)
+            .where(col(Account.id).in_(due.scalar_subquery()))
+            .values(lease_until=now + timedelta(seconds=lease_s), lease_token=col(Account.lease_token) + 1)
+            .returning(
+                col(Account.id),
+                col(Account.lease_token),
+                col(Account.platform),
+                col(Account.address),
+                col(Account.external_id),
+                col(Account.cursor),
+                col(Account.name),
+                col(Account.host),
+                col(Account.interval_s),
+                col(Account.error_count),
+                col(Account.coverage_id),
+                col(Account.last_ok_at),
+                col(Account.first_ok_at),
+            )
         )
-    ).all()
+        .all()
+    )
     return [
         Lease(
             account_id=row.id,
@@ -236,12 +240,18 @@ def _account_values(done: Finish, coverage_id: int | None) -> dict[str, Any]:
 def _cover(session: Session, all_done: Sequence[Finish], breaks_after_s: float) -> dict[int, int | None]:
     """Extend each account's open span of coverage, or begin a new one where the outcome changed or time was missed."""
     wanted = [done.lease.coverage_id for done in all_done if done.lease.coverage_id]
-    open_spans = {
-        row.id: row
-        for row in session.connection().execute(
-            sa.select(col(Coverage.id), col(Coverage.outcome), col(Coverage.until)).where(col(Coverage.id).in_(wanted))
-        )
-    } if wanted else {}
+    open_spans = (
+        {
+            row.id: row
+            for row in session.connection().execute(
+                sa.select(col(Coverage.id), col(Coverage.outcome), col(Coverage.until)).where(
+                    col(Coverage.id).in_(wanted)
+                )
+            )
+        }
+        if wanted
+        else {}
+    )
     longer: list[dict[str, Any]] = []
     fresh: list[Finish] = []
     spans: dict[int, int | None] = {}

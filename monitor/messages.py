@@ -100,10 +100,7 @@ def telling_spans(score: Score | None) -> list[tuple[int, int]]:
         return []
     strongest = max(item["weight"] for item in pushing)
     spans = sorted(
-        (int(start), int(end))
-        for item in pushing
-        if item["weight"] >= strongest / 5
-        for start, end in item["spans"]
+        (int(start), int(end)) for item in pushing if item["weight"] >= strongest / 5 for start, end in item["spans"]
     )
     joined: list[tuple[int, int]] = []
     for start, end in spans:
@@ -151,9 +148,7 @@ def _agreements(session: Session, agency: Agency | None) -> tuple[str, ...]:
 
 
 def _earlier(session: Session, account: Account, flag: Flag) -> tuple[int, Any]:
-    same_office = (
-        col(Account.agency_id) == account.agency_id if account.agency_id else col(Account.id) == account.id
-    )
+    same_office = col(Account.agency_id) == account.agency_id if account.agency_id else col(Account.id) == account.id
     row = session.execute(
         sa.select(sa.func.count(), sa.func.max(col(Flag.created_at)))
         .join(Post, col(Post.id) == col(Flag.post_id))

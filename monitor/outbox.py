@@ -238,9 +238,7 @@ class _Lane:
 
 def _place(session: Session, channel: str, destination: str, *, create: bool = False) -> Destination | None:
     row = session.execute(
-        sa.select(Destination).where(
-            col(Destination.channel) == channel, col(Destination.destination) == destination
-        )
+        sa.select(Destination).where(col(Destination.channel) == channel, col(Destination.destination) == destination)
     ).scalar()
     if row is None and create:
         row = Destination(channel=channel, destination=destination)

@@ -40,7 +40,7 @@ async def poll(
     on_result: Callable[[PollResult], None] = lambda _: None,
     clock: Callable[[], datetime] = utcnow,
 ) -> list[PollResult]:
-    """source -> post: read every account that is due (or exactly ``only``) and keep what is new."""
+    """Source -> post: read every account that is due (or exactly ``only``) and keep what is new."""
     results: list[PollResult] = []
 
     def note(result: PollResult) -> None:
@@ -56,12 +56,12 @@ async def poll(
 
 
 def score(db: Database, duty: Active) -> int:
-    """post -> score: let the active classifier read each wording it has not read."""
+    """Post -> score: let the active classifier read each wording it has not read."""
     return scoring.score(db, duty)
 
 
 def flag(db: Database, duty: Active, config: Config, *, now: datetime) -> list[scoring.Flagged]:
-    """score -> flag and queued alerts: everything at or over the thresholds."""
+    """Score -> flag and queued alerts: everything at or over the thresholds."""
     return scoring.flag(db, duty, config, now=now)
 
 
@@ -74,7 +74,7 @@ async def alert(
     patience_s: float = 0.0,
     stop: Callable[[], bool] = lambda: False,
 ) -> Delivery:
-    """flag -> alert: send what stands in the outbox."""
+    """Flag -> alert: send what stands in the outbox."""
     return await outbox.deliver(
         db,
         config.ready_channels,

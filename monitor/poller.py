@@ -15,8 +15,8 @@ from models.account import Health
 from models.clock import utcnow
 from models.db import Database
 from monitor import keep, leases
-from monitor.config import Config
 from monitor.captures import keep_answers
+from monitor.config import Config
 from monitor.errors import FetchError
 from monitor.http import AccountFetch, Answer, Web
 from monitor.keep import Brought, Kept

@@ -79,9 +79,7 @@ def labelled_examples(session: Session) -> list[Example]:
     return examples
 
 
-def retrain(
-    db: Database, config: Config, *, by: str, now: datetime, least_labels: int = LEAST_LABELS
-) -> Outcome:
+def retrain(db: Database, config: Config, *, by: str, now: datetime, least_labels: int = LEAST_LABELS) -> Outcome:
     """Train a candidate on the corpus and the agreed labels, and promote it if it is not worse on the frozen set.
 
     The classifier on duty goes on working whatever happens. Raises SheriffwatchError when there are too few labels.
@@ -101,9 +99,15 @@ def retrain(
     frozen = classifier.load_frozen()
     before = _figures(classifier.evaluate(duty.classifier, frozen))
     after = _figures(classifier.evaluate(candidate, frozen))
-    worse = [f"{name} {after[name]:.3f} against {before[name]:.3f}" for name in before if after[name] < before[name] - MARGIN]
+    worse = [
+        f"{name} {after[name]:.3f} against {before[name]:.3f}" for name in before if after[name] < before[name] - MARGIN
+    ]
     promoted = not worse
-    reason = f"not worse on the frozen set (F1 {before['f1']:.3f} → {after['f1']:.3f})" if promoted else f"worse: {', '.join(worse)}"
+    reason = (
+        f"not worse on the frozen set (F1 {before['f1']:.3f} → {after['f1']:.3f})"
+        if promoted
+        else f"worse: {', '.join(worse)}"
+    )
     with db.write() as session:
         row = _row(session, saved.version)
         if row is None:

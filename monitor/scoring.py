@@ -27,9 +27,16 @@ def score(db: Database, active: Active, *, limit: int | None = None) -> int:
     done = 0
     while limit is None or done < limit:
         with db.read() as session:
-            batch = session.exec(
-                sa.select(PostVersion).where(col(PostVersion.pending_score)).order_by(col(PostVersion.id)).limit(BATCH)
-            ).scalars().all()
+            batch = (
+                session.exec(
+                    sa.select(PostVersion)
+                    .where(col(PostVersion.pending_score))
+                    .order_by(col(PostVersion.id))
+                    .limit(BATCH)
+                )
+                .scalars()
+                .all()
+            )
         if not batch:
             return done
         values = score_texts(active, [version.readable() for version in batch])

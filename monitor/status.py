@@ -97,9 +97,7 @@ def gather(db: Database, config: Config, *, now: datetime) -> Status:
 
 
 def _accounts(session: Session, now: datetime) -> list[tuple[AccountStatus, float]]:
-    posts = dict(
-        session.execute(sa.select(col(Post.account_id), sa.func.count()).group_by(col(Post.account_id))).all()
-    )
+    posts = dict(session.execute(sa.select(col(Post.account_id), sa.func.count()).group_by(col(Post.account_id))).all())
     rows = session.execute(
         sa.select(Account, Agency)
         .outerjoin(Agency, col(Agency.id) == col(Account.agency_id))

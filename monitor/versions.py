@@ -108,7 +108,9 @@ def _register_bundled(db: Database) -> ClassifierVersion:
     try:
         bundled = classifier.load()
     except ArtifactError as error:
-        raise SheriffwatchError(f"The bundled classifier cannot be loaded: {error} Install sheriffwatch again.") from None
+        raise SheriffwatchError(
+            f"The bundled classifier cannot be loaded: {error} Install sheriffwatch again."
+        ) from None
     with db.write() as session:
         row = session.execute(
             sa.select(ClassifierVersion).where(col(ClassifierVersion.version) == bundled.version)

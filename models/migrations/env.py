@@ -10,8 +10,10 @@ context.configure(
     connection=connection,
     target_metadata=SQLModel.metadata,
     render_as_batch=True,
-    include_object=lambda obj, name, kind, reflected, compare_to: not (
-        kind == "table" and reflected and compare_to is None and str(name).startswith(("procrastinate", "post_fts"))
+    include_object=lambda obj, name, kind, reflected, compare_to: (
+        not (
+            kind == "table" and reflected and compare_to is None and str(name).startswith(("procrastinate", "post_fts"))
+        )
     ),
 )
 with context.begin_transaction():

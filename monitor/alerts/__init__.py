@@ -100,7 +100,8 @@ class Channel(BaseModel):
     @abstractmethod
     async def send(self, message: Message) -> dict[str, Any]:
         """Deliver one message, once. Returns the receipt to keep (JSON). Raises
-        :class:`monitor.errors.DeliveryError`, which says whether sending again helps."""
+        :class:`monitor.errors.DeliveryError`, which says whether sending again helps.
+        """
 
     async def find(self, message: Message, since: datetime) -> dict[str, Any] | None:
         """The receipt of ``message`` if it arrived after ``since``, else None. Only called when ``can_find``."""

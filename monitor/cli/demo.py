@@ -12,7 +12,9 @@ from monitor.logs import configure_logging
 
 @app.command("demo")
 def demo(
-    folder: Annotated[Path | None, typer.Option("--dir", help="Where to put the demo's database. Default: a new one.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--dir", help="Where to put the demo's database. Default: a new one.")
+    ] = None,
 ) -> None:
     """The whole job on invented offices: offline, no key, no setup, under a minute."""
     from monitor import demo as whole_job

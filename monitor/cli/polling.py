@@ -23,7 +23,7 @@ from monitor.cli.common import (
 )
 from monitor.errors import UsageError
 from monitor.poller import PollResult
-from monitor.schedule import Runner, RunLock
+from monitor.schedule import RunLock, Runner
 
 
 @app.command("poll")

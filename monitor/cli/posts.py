@@ -135,9 +135,7 @@ def show(
             out.print(f"No longer shown at {kept.post.url} since {kept.post.missing_since}.", markup=False)
 
 
-def _filter(
-    space: Workspace, flagged: bool, account: list[str] | None, since: str | None, search: str
-) -> PostFilter:
+def _filter(space: Workspace, flagged: bool, account: list[str] | None, since: str | None, search: str) -> PostFilter:
     ids: list[int] = []
     if account:
         with space.db.read() as session:
@@ -171,5 +169,4 @@ def _write_jsonl(stream: TextIO, rows: Iterable[dict[str, Any]]) -> None:
 
     from monitor.cli.common import jsonable
 
-    for row in rows:
-        stream.write(json.dumps(row, default=jsonable, ensure_ascii=False) + "\n")
+    stream.writelines(json.dumps(row, default=jsonable, ensure_ascii=False) + "\n" for row in rows)

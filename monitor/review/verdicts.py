@@ -53,7 +53,9 @@ def decide(db: Database, decision: Decision, *, now: datetime) -> Review:
     with db.write() as session:
         post = session.get(Post, decision.post_id)
         if post is None:
-            raise SheriffwatchError(f"There is no post {decision.post_id}. “sheriffwatch review list” shows what waits.")
+            raise SheriffwatchError(
+                f"There is no post {decision.post_id}. “sheriffwatch review list” shows what waits."
+            )
         before = latest_of(session, decision.post_id, decision.reviewer)
         if before is not None and _says_the_same(before, decision):
             return before
@@ -112,11 +114,7 @@ def in_force(session: Session, post_ids: Sequence[int] | None = None) -> list[Re
     if post_ids is not None:
         newest = newest.where(col(Review.post_id).in_(post_ids))
     newest = newest.group_by(col(Review.post_id), col(Review.reviewer))
-    return list(
-        session.execute(
-            sa.select(Review).where(col(Review.id).in_(newest)).order_by(col(Review.id))
-        ).scalars()
-    )
+    return list(session.execute(sa.select(Review).where(col(Review.id).in_(newest)).order_by(col(Review.id))).scalars())
 
 
 def agreed(reviews: Sequence[Review]) -> Verdict | None:

@@ -99,4 +99,7 @@ def test_a_writer_that_waits_too_long_is_told_that_the_database_is_busy(db, monk
 
 
 def test_an_agency_is_known_by_its_name_however_it_is_spelled():
-    assert Agency.named("Piñon County Sheriff’s  Office").name_key == Agency.named("PINON COUNTY SHERIFF'S OFFICE").name_key
+    assert (
+        Agency.named("Piñon County Sheriff’s  Office").name_key
+        == Agency.named("PINON COUNTY SHERIFF'S OFFICE").name_key
+    )

@@ -47,7 +47,12 @@ def box():
 def queue(db, count=3, **values):
     with db.write() as session:
         session.add_all(
-            Alert(**({"kind": "health", "channel": "box", "dedupe_key": f"k{n}", "payload": {"headline": f"{n}"}} | values))
+            Alert(
+                **(
+                    {"kind": "health", "channel": "box", "dedupe_key": f"k{n}", "payload": {"headline": f"{n}"}}
+                    | values
+                )
+            )
             for n in range(count)
         )
 
