@@ -158,7 +158,7 @@ class Bluesky(Source):
             if error.kind != "gone" or not target.external_id or target.address == target.external_id:
                 raise
             # The handle resolves no longer; the account behind it may go on under another one.
-            body = await self._ask_profile(fetch, target.external_id)
+            body = await self._ask_profile(fetch, target.external_id, called=target.address)
         profile = _profile(body)
         if target.external_id and profile.external_id != target.external_id:
             raise FetchError(
@@ -201,9 +201,9 @@ class Bluesky(Source):
     def _feed_params(self, did: str) -> list[tuple[str, str]]:
         return [("actor", did), ("limit", "100"), ("filter", "posts_and_author_threads")]
 
-    async def _ask_profile(self, fetch: Fetch, actor: str) -> dict[str, Any]:
+    async def _ask_profile(self, fetch: Fetch, actor: str, called: str = "") -> dict[str, Any]:
         answer = await self._ask(fetch, "app.bsky.actor.getProfile", [("actor", actor)])
-        _raise_for(answer, actor)
+        _raise_for(answer, called or actor)
         body = mapping(answer.json())
         if not _DID.fullmatch(string(body.get("did"))):
             raise malformed("Bluesky", "a profile without “did”")

@@ -234,7 +234,7 @@ class Mastodon(Source):
                 return rest, not found, ""
             else:
                 oldest, more = _id_of(found[-1]), _has_older(found, answer)
-        return rest, False, reached
+        return rest, not seen and not more, reached
 
     async def _ask_many(self, fetch: Fetch, address: str, ids: list[str]) -> set[str]:
         """Which of the statuses the server has; empty when it does not know this call."""

@@ -19,6 +19,13 @@ Reply = tuple[int, dict[str, str], bytes]
 Query = list[tuple[str, str]]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of this folder share one event loop, so that they can share one Web."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents and pytest_asyncio.is_async_test(item):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
 class Site:
     """Answers each path with what was put there last: bytes, text, JSON, or a function of the query."""
 
@@ -29,6 +36,7 @@ class Site:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = 65_536  # head and body in one packet, or each answer waits 40 ms for an acknowledgement
 
             def do_GET(self) -> None:
                 parts = urlsplit(self.path)
@@ -36,7 +44,9 @@ class Site:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 site.asked.append((parts.path, query, headers))
                 page = site.pages.get(self.path) or site.pages.get(parts.path)
-                status, extra, body = page(query, headers) if page else (404, {"Content-Type": "text/html"}, b"<h1>404</h1>")
+                status, extra, body = (
+                    page(query, headers) if page else (404, {"Content-Type": "text/html"}, b"<h1>404</h1>")
+                )
                 self.send_response(status)
                 for name, value in extra.items():
                     self.send_header(name, value)
@@ -45,6 +55,7 @@ class Site:
                 self.end_headers()
                 if status != 304:
                     self.wfile.write(body)
+                self.wfile.flush()
 
             def log_message(self, *_: Any) -> None:
                 pass
@@ -115,6 +126,13 @@ def site(_one_site: Site) -> Site:
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def web() -> AsyncIterator[Web]:
     """One Web for all tests of sources: its parsing child costs half a second to start."""
+    async with Web(HttpConfig(allow_private=["127.0.0.0/8"], deadline_s=20)) as asking:
+        yield asking
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def fresh_web() -> AsyncIterator[Web]:
+    """A Web of one's own, for tests after which a host is left to rest."""
     async with Web(HttpConfig(allow_private=["127.0.0.0/8"], deadline_s=20)) as asking:
         yield asking
 

@@ -33,7 +33,12 @@ def skeet(text: str, key: str = "3maaa", *, hours: float = 0, did: str = DID, **
 
 def profile(did: str = DID, handle: str = HANDLE, labels: tuple[str, ...] = ()) -> dict[str, Any]:
     """A profile view."""
-    return {"did": did, "handle": handle, "displayName": "Mudlark County Sheriff", "labels": [{"val": v} for v in labels]}
+    return {
+        "did": did,
+        "handle": handle,
+        "displayName": "Mudlark County Sheriff",
+        "labels": [{"val": v} for v in labels],
+    }
 
 
 ACCOUNT: dict[str, Any] = {
@@ -85,7 +90,16 @@ def rss(*items: str, head: str = "") -> str:
     )
 
 
-def rss_item(number: int, *, guid: str | None = "", title: str = "", body: str = "", link: str = "", date: str = "", more: str = "") -> str:
+def rss_item(
+    number: int,
+    *,
+    guid: str | None = "",
+    title: str = "",
+    body: str = "",
+    link: str = "",
+    date: str = "",
+    more: str = "",
+) -> str:
     """One item. ``guid`` None leaves it out; ``body`` is escaped HTML or text for ``description``."""
     when = date or (NOON - timedelta(hours=number)).strftime("%a, %d %b %Y %H:%M:%S +0000")
     named = "" if guid is None else f'<guid isPermaLink="false">{guid or f"item-{number}"}</guid>'

@@ -12,8 +12,6 @@ from models.post import FetchedPost
 from monitor.errors import FetchError, UsageError
 from monitor.sources import Presence, Source, Target, source_class, source_classes
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
-
 every_source = pytest.mark.parametrize("platform", sorted(source_classes()))
 
 
@@ -30,7 +28,7 @@ def address_at(platform: str, site: Any) -> str:
 
 
 @every_source
-async def test_a_platform_is_known_by_its_file_name_and_says_what_it_is(platform: str) -> None:
+def test_a_platform_is_known_by_its_file_name_and_says_what_it_is(platform: str) -> None:
     kind = source_class(platform)
     assert kind.platform == platform
     assert not platform.startswith("_")
@@ -39,19 +37,19 @@ async def test_a_platform_is_known_by_its_file_name_and_says_what_it_is(platform
     assert all(field.description is None or field.description for field in kind.model_fields.values())
 
 
-async def test_an_unknown_platform_is_refused_with_the_known_ones() -> None:
+def test_an_unknown_platform_is_refused_with_the_known_ones() -> None:
     with pytest.raises(UsageError, match="bluesky, feed, mastodon"):
         source_class("myspace")
 
 
 @every_source
-async def test_its_settings_refuse_a_field_they_do_not_know(platform: str) -> None:
+def test_its_settings_refuse_a_field_they_do_not_know(platform: str) -> None:
     with pytest.raises(ValidationError):
         source_class(platform).model_validate({"no_such_setting": 1})
 
 
 @every_source
-async def test_its_example_is_an_address_and_normalising_twice_changes_nothing(platform: str) -> None:
+def test_its_example_is_an_address_and_normalising_twice_changes_nothing(platform: str) -> None:
     source = make(platform)
     once = source.normalise(f"  {source.example} ")
     assert source.normalise(once) == once
@@ -63,7 +61,7 @@ async def test_its_example_is_an_address_and_normalising_twice_changes_nothing(p
     "bad", ["", " ", "two words", "file:///etc/passwd", "javascript:alert(1)", "http://", "@", "https://u:p@a.example/x",
             "http://internal\\@public.example/", "a\x00b.example", "x" * 5000, "http://[::1", "\ud800.example"],
 )  # fmt: skip
-async def test_an_address_that_is_none_is_refused_with_one_short_sentence_and_an_example(platform: str, bad: str) -> None:
+def test_an_address_that_is_none_is_refused_with_one_short_sentence_and_an_example(platform: str, bad: str) -> None:
     source = make(platform)
     with pytest.raises(UsageError) as refused:
         source.normalise(bad)
@@ -76,7 +74,7 @@ async def test_an_address_that_is_none_is_refused_with_one_short_sentence_and_an
 
 @every_source
 @given(address=st.text(max_size=60))
-async def test_any_text_is_an_address_or_a_usage_error(platform: str, address: str) -> None:
+def test_any_text_is_an_address_or_a_usage_error(platform: str, address: str) -> None:
     source = make(platform)
     try:
         once = source.normalise(address)
@@ -91,7 +89,9 @@ async def test_any_text_is_an_address_or_a_usage_error(platform: str, address: s
     "body", [b"{}", b"[]", b"null", b'"text"', b"17", b'{"feed": 3, "did": 5, "items": null}', b'{"error": ["x"]}',
              b"[[[]]]", b'{"id": {}}', b"{", b"\xff\xfe{", b"", b"   ", b"NaN", b"[" * 100_000],
 )  # fmt: skip
-async def test_an_answer_of_an_unexpected_shape_is_a_fetch_error(platform: str, body: bytes, site: Any, web: Any) -> None:
+async def test_an_answer_of_an_unexpected_shape_is_a_fetch_error(
+    platform: str, body: bytes, site: Any, web: Any
+) -> None:
     source, address = make(platform, site), address_at(platform, site)
     site.pages = _Everywhere(lambda _q, _h: (200, {"Content-Type": "application/json"}, body))
     for known in ("", "did:plc:inventedinventedinvent12"):
@@ -156,7 +156,9 @@ _HOSTILE = st.recursive(
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None)
 @given(items=st.lists(_HOSTILE, min_size=1, max_size=3))
-async def test_whatever_an_item_holds_it_is_a_storable_post_or_one_sentence_and_the_good_item_survives(items: list[Any]) -> None:
+def test_whatever_an_item_holds_it_is_a_storable_post_or_one_sentence_and_the_good_item_survives(
+    items: list[Any],
+) -> None:
     from invented import DID, skeet, toot
 
     from monitor.sources._feed_items import Keys, post_of, read_entry, read_json_item
@@ -181,7 +183,9 @@ async def test_whatever_an_item_holds_it_is_a_storable_post_or_one_sentence_and_
         assert len(posts) + len(skipped) <= len(items) + 1
         for post in posts:
             json.dumps(post.model_dump(mode="json")).encode("utf-8")
-            assert all("\x00" not in part for part in (post.text, post.author_handle, post.author_id, post.lang, post.url))
+            assert all(
+                "\x00" not in part for part in (post.text, post.author_handle, post.author_id, post.lang, post.url)
+            )
             post.model_dump_json().encode("utf-8")
         assert all(len(sentence) < 300 for sentence in skipped)
 
