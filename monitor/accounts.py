@@ -17,7 +17,64 @@ from monitor.http import Web
 from monitor.sources import Profile, Target
 
 _STATES = frozenset(
-    ["AL", "AK", "AZ", "AR", "CA", "CO", "CT", "DE", "DC", "FL", "GA", "GU", "HI", "ID", "IL", "IN", "IA", "KS", "KY", "LA", "ME", "MD", "MA", "MI", "MN", "MS", "MO", "MT", "NE", "NV", "NH", "NJ", "NM", "NY", "NC", "ND", "OH", "OK", "OR", "PA", "PR", "RI", "SC", "SD", "TN", "TX", "UT", "VT", "VA", "VI", "WA", "WV", "WI", "WY", "AS", "MP"]
+    [
+        "AL",
+        "AK",
+        "AZ",
+        "AR",
+        "CA",
+        "CO",
+        "CT",
+        "DE",
+        "DC",
+        "FL",
+        "GA",
+        "GU",
+        "HI",
+        "ID",
+        "IL",
+        "IN",
+        "IA",
+        "KS",
+        "KY",
+        "LA",
+        "ME",
+        "MD",
+        "MA",
+        "MI",
+        "MN",
+        "MS",
+        "MO",
+        "MT",
+        "NE",
+        "NV",
+        "NH",
+        "NJ",
+        "NM",
+        "NY",
+        "NC",
+        "ND",
+        "OH",
+        "OK",
+        "OR",
+        "PA",
+        "PR",
+        "RI",
+        "SC",
+        "SD",
+        "TN",
+        "TX",
+        "UT",
+        "VT",
+        "VA",
+        "VI",
+        "WA",
+        "WV",
+        "WI",
+        "WY",
+        "AS",
+        "MP",
+    ]
 )
 
 
@@ -58,7 +115,7 @@ async def add(
                 col(Account.platform) == wanted.platform,
                 sa.or_(
                     col(Account.address) == address,
-                    sa.and_(col(Account.external_id) == profile.external_id, profile.external_id != ""),
+                    sa.and_(col(Account.external_id) == profile.external_id, sa.literal(profile.external_id != "")),
                 ),
             )
         ).scalar()
@@ -114,7 +171,8 @@ async def add_configured(db: Database, web: Web, config: Config, *, now: datetim
 def agency_named(session: Session, name: str, state: str) -> Agency:
     """The agency with this name (or alias) in this state; a new one when there is none."""
     key = name_key(name)
-    for agency in session.execute(sa.select(Agency).where(col(Agency.state) == state)).scalars():
+    there: Sequence[Agency] = session.execute(sa.select(Agency).where(col(Agency.state) == state)).scalars().all()
+    for agency in there:
         if agency.name_key == key or key in (name_key(alias) for alias in agency.aliases):
             return agency
     agency = Agency.named(name, state)
@@ -125,7 +183,7 @@ def agency_named(session: Session, name: str, state: str) -> Agency:
 
 def find(session: Session, words: Sequence[str]) -> list[Account]:
     """The accounts that users name by id, address or name. Raises UsageError naming what was not found."""
-    found = []
+    found: list[Account] = []
     for word in words:
         match = col(Account.address) == word
         match = sa.or_(

@@ -13,7 +13,18 @@ from models.evidence import Blob, Capture
 from monitor.http import Answer
 
 _KEPT_HEADERS = frozenset(
-    ["date", "server", "content-type", "content-length", "content-encoding", "etag", "last-modified", "cache-control", "age", "via"]
+    [
+        "date",
+        "server",
+        "content-type",
+        "content-length",
+        "content-encoding",
+        "etag",
+        "last-modified",
+        "cache-control",
+        "age",
+        "via",
+    ]
 )
 
 CaptureIds = dict[tuple[int, str], int]
@@ -55,7 +66,7 @@ def keep_answers(session: Session, answers: Mapping[int, Sequence[Answer]]) -> C
             sa.insert(Capture).returning(col(Capture.id), sort_by_parameter_order=True),
             [_row(key[0], answer) for key, answer in fresh],
         ).scalars()
-        known |= {key: int(new_id) for (key, _), new_id in zip(fresh, ids, strict=True)}
+        known |= {key: int(new_id or 0) for (key, _), new_id in zip(fresh, ids, strict=True)}
     return {(account_id, sha256): known[account_id, url, sha256, status] for account_id, url, sha256, status in wanted}
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
+from sqlmodel import col
 
 from models.db import SCHEMA, Database, schema_version
 from models.evidence import Capture
@@ -83,7 +84,7 @@ def _clock(db: Database) -> Finding:
     """Compare our clock with the Date headers of the last answers, as platforms' clocks are right."""
     with db.read() as session:
         rows = session.execute(
-            sa.select(Capture.headers, Capture.answered_at).order_by(sa.desc(Capture.id)).limit(20)  # type: ignore[arg-type]
+            sa.select(col(Capture.headers), col(Capture.answered_at)).order_by(col(Capture.id).desc()).limit(20)
         ).all()
     from email.utils import parsedate_to_datetime
 

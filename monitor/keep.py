@@ -175,6 +175,7 @@ class _State:
                 [_post_row(item, post) for item, post in self.new_posts],
             ).scalars()
             for (item, post), post_id in zip(self.new_posts, ids, strict=True):
+                assert post_id is not None
                 self.kept[item.account_id].new.append(post_id)
                 self.new_versions.append((item, post, post_id))
         if self.new_versions:
@@ -215,7 +216,9 @@ class _State:
             )
 
     def _keep_answers(self) -> CaptureIds:
-        changed = {item.account_id for item, *_ in [*self.new_posts, *self.new_versions]}
+        changed = {item.account_id for item, _ in self.new_posts} | {
+            item.account_id for item, _, _ in self.new_versions
+        }
         changed |= {account_id for account_id, kept in self.kept.items() if kept.changed}
         return keep_answers(
             self.session,

@@ -28,7 +28,7 @@ def score(db: Database, active: Active, *, limit: int | None = None) -> int:
     while limit is None or done < limit:
         with db.read() as session:
             batch = (
-                session.exec(
+                session.execute(
                     sa.select(PostVersion)
                     .where(col(PostVersion.pending_score))
                     .order_by(col(PostVersion.id))

@@ -76,10 +76,10 @@ def gather(db: Database, config: Config, *, now: datetime) -> Status:
             accounts=[account for account, _ in accounts],
             outbox=outbox,
             backlog={
-                "unscored": _count(session, sa.select(PostVersion.id).where(col(PostVersion.pending_score))),
+                "unscored": _count(session, sa.select(col(PostVersion.id)).where(col(PostVersion.pending_score))),
                 "unreviewed": _count(
                     session,
-                    sa.select(Flag.id).where(
+                    sa.select(col(Flag.id)).where(
                         col(Flag.origin) != "test",
                         col(Flag.post_id).not_in(
                             sa.select(col(Review.post_id)).where(col(Review.revoked_at).is_(None))
@@ -157,7 +157,7 @@ def _is_quiet(session: Session, account: Account, now: datetime) -> bool:
         return False
     gaps = [(newer - older).total_seconds() for newer, older in zip(times, times[1:], strict=False)]
     usual_s = max(median(gaps), 86_400.0)
-    return (now - max(times[0], account.last_new_at)).total_seconds() > _QUIET_FACTOR * usual_s
+    return bool((now - max(times[0], account.last_new_at)).total_seconds() > _QUIET_FACTOR * usual_s)
 
 
 def _outbox(session: Session, now: datetime) -> dict[str, Any]:

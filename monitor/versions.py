@@ -95,13 +95,15 @@ def _wanted(session: Session, config: Config) -> ClassifierVersion | None:
         return row
     if name == "bundled":
         return None
-    row = session.execute(sa.select(ClassifierVersion).where(col(ClassifierVersion.version) == name)).scalar()
-    if row is None:
+    named: ClassifierVersion | None = session.execute(
+        sa.select(ClassifierVersion).where(col(ClassifierVersion.version) == name)
+    ).scalar()
+    if named is None:
         raise SheriffwatchError(
             f"classifier.version names “{name}”, which this database does not know. "
             "“sheriffwatch classifier list” shows the versions."
         )
-    return row
+    return named
 
 
 def _register_bundled(db: Database) -> ClassifierVersion:
