@@ -19,8 +19,10 @@ _CIVICPLUS = re.compile(
     r"|calendar\.aspx\?(?:[^#\s]*&)?(?P<eid>eid=\d+))",
     re.IGNORECASE,
 )
+_MORE = r"(?:(?:read|learn|see)\s+(?:more|on)|continue\s+reading)\b"
 _READ_ON = re.compile(
-    r"\s*(?:\[\s*(?:…|\.\.\.)\s*\]|…|\.\.\.)?\s*(?:\b(?:read|learn|see)\s+(?:more|on)|\bcontinue\s+reading)\b[^\n]{0,80}$",
+    rf"(?:(?<=…)|(?<=\])|(?<=\.\.\.))\s*{_MORE}[^\n]{{0,80}}$"  # after an ellipsis whatever follows belongs to the link
+    rf"|(?:(?<=[.!?\n])|^)\s*(?:{_MORE}(?:\s+here)?|continue\s+reading\b[^\n]{{0,80}})[\s.…»→>]*$",
     re.IGNORECASE,
 )
 _CUT = re.compile(r"(?:\[\s*(?:…|\.\.\.)\s*\]|…|\.\.\.)\s*$")

@@ -123,6 +123,14 @@ def site(_one_site: Site) -> Site:
     return _one_site
 
 
+@pytest.fixture
+def other_site() -> Iterator[Site]:
+    """A second site, which is another one by its port."""
+    served = Site()
+    yield served
+    served.close()
+
+
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def web() -> AsyncIterator[Web]:
     """One Web for all tests of sources: its parsing child costs half a second to start."""

@@ -84,7 +84,8 @@ def toot(number: int, content: str = "<p>Road closed.</p>", **fields: Any) -> di
 def rss(*items: str, head: str = "") -> str:
     """An RSS document around these items."""
     return (
-        '<?xml version="1.0" encoding="UTF-8"?><rss version="2.0" xmlns:content="http://purl.org/rss/1.0/modules/content/" '
+        '<?xml version="1.0" encoding="UTF-8"?>'
+        '<rss version="2.0" xmlns:content="http://purl.org/rss/1.0/modules/content/" '
         'xmlns:sy="http://purl.org/rss/1.0/modules/syndication/"><channel><title>Mudlark County Sheriff</title>'
         f"<link>/news/</link>{head}{''.join(items)}</channel></rss>"
     )
