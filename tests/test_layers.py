@@ -40,7 +40,9 @@ def imports_of(file, name):
         elif isinstance(node, ast.ImportFrom):
             base = node.module or ""
             if node.level:
-                base = ".".join(package.split(".")[: len(package.split(".")) - node.level + 1] + ([base] if base else []))
+                base = ".".join(
+                    package.split(".")[: len(package.split(".")) - node.level + 1] + ([base] if base else [])
+                )
             yield base
             yield from (f"{base}.{alias.name}" for alias in node.names if (ROOT / base.replace(".", "/")).is_dir())
 

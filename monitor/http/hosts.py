@@ -43,6 +43,9 @@ class Hosts:
         self._hosts: dict[tuple[str, int], Host] = {}
         self._sweep_at = 1024
 
+    def __len__(self) -> int:
+        return len(self._hosts)
+
     @asynccontextmanager
     async def slot(self, name: str, port: int, shown: str) -> AsyncIterator[Host]:
         """Wait for a turn at a host, called ``shown`` in messages. Raises FetchError at once while the host rests."""

@@ -7,6 +7,8 @@ import hashlib
 import ssl
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -49,18 +51,19 @@ class _Response(aiohttp.ClientResponse):
         return await super().start(connection)
 
 
-def tls_context(config: HttpConfig) -> ssl.SSLContext:
-    """Certificates are always checked, against the public authorities and ``http.ca_file``."""
+@lru_cache(maxsize=1)  # reading the public authorities takes longer than a hundred requests
+def tls_context(ca_file: Path | None) -> ssl.SSLContext:
+    """Certificates are always checked, against the public authorities and those in ``ca_file``."""
     context = httpx.create_ssl_context(trust_env=False)
-    if config.ca_file is not None:
-        context.load_verify_locations(cafile=config.ca_file)
+    if ca_file is not None:
+        context.load_verify_locations(cafile=ca_file)
     context.set_alpn_protocols(["http/1.1"])
     return context
 
 
 def guarded_transport(config: HttpConfig, guard: Guard, lookup: Lookup = look_up) -> AiohttpTransport:
     """A transport without proxies, cookies or credentials from the environment. Needs a running loop."""
-    context = tls_context(config)
+    context = tls_context(config.ca_file)
     connector = aiohttp.TCPConnector(
         limit=0,  # how many at a time is decided by Web and its host slots
         resolver=GuardedResolver(guard, lookup),

@@ -1,6 +1,7 @@
 """The one way out to the network: every GET of the product goes through :class:`Web`."""
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from monitor.http.answer import Answer
 from monitor.http.budget import Budget, Running
 from monitor.http.config import HttpConfig
 from monitor.http.decoding import Body
-from monitor.http.faults import LIBRARY_ERRORS, explain
+from monitor.http.faults import explain
 from monitor.http.guard import Lookup, look_up
 from monitor.http.hosts import Host, Hosts
 from monitor.http.transport import current_peer, guarded_transport
@@ -52,8 +53,8 @@ class _Hop:
 class Web:
     """Asks servers. One for each process and event loop; use it as ``async with Web(config) as web``.
 
-    ``per_host`` requests run at a time to one host and ``concurrency`` in all. ``clock`` and ``lookup`` (names to
-    addresses) are there for tests.
+    ``per_host`` requests run at a time to one host and ``concurrency`` in all. ``clock``, ``monotonic`` (by which
+    hosts rest) and ``lookup`` (names to addresses) are there for tests.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Web:
         per_host: int = 2,
         concurrency: int = 100,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        monotonic: Callable[[], float] = time.monotonic,
         lookup: Lookup = look_up,
         parser: FeedParser | None = None,
     ) -> None:
@@ -71,7 +73,9 @@ class Web:
         self._clock = clock
         self._lookup = lookup
         self._guard = self.config.guard()
-        self._hosts = Hosts(per_host=per_host, rate=self.config.rate_per_host, owns=self._guard.owns)
+        self._hosts = Hosts(
+            per_host=per_host, rate=self.config.rate_per_host, owns=self._guard.owns, monotonic=monotonic
+        )
         self._at_once = asyncio.Semaphore(concurrency)
         self._big = asyncio.Semaphore(_BIG_AT_ONCE)
         self._transport: httpx.AsyncBaseTransport | None = None
@@ -164,6 +168,8 @@ class Web:
 
     async def _ask(self, url: httpx.URL, headers: Mapping[str, str], budget: Budget) -> _Hop:
         """Ask one URL when its host has room for us."""
+        if self._transport is None:
+            raise RuntimeError("Web is closed; use it as “async with Web(...) as web”")
         _, name, port = origin(url)
         async with self._hosts.slot(name, port, shown(url)) as host, self._at_once:
             try:
@@ -173,14 +179,15 @@ class Web:
                 raise FetchError(
                     f"{host.name} did not finish its answer within {budget.whole:g} s", kind="timeout"
                 ) from None
-            except LIBRARY_ERRORS as error:
-                raise explain(error, host.name) from None
+            except FetchError:
+                raise
+            except Exception as error:  # whatever four libraries raise on bytes that a stranger chose
+                raise explain(error, host.name) from error
             self._raise_if_refused(hop, host)
             return hop
 
     async def _send(self, url: httpx.URL, headers: Mapping[str, str], host: str, running: Running) -> _Hop:
-        if self._transport is None:
-            raise RuntimeError("Web is closed; use it as “async with Web(...) as web”")
+        assert self._transport is not None
         # The transport without httpx.AsyncClient: its redirects, cookies, authentication and logging are not wanted.
         request = httpx.Request("GET", url, headers={**self._headers, **headers, "accept-encoding": "gzip"})
         asked_at = self._clock()

@@ -32,11 +32,11 @@ async def make_web(server: LoopbackServer) -> AsyncIterator[Callable[..., Awaita
     """Makes a Web that may ask ``server``; keywords are settings of ``[http]`` or of Web itself."""
     made: list[Web] = []
 
-    async def make(*, per_host: int = 10, concurrency: int = 100, lookup: Any = None, clock: Any = None, **settings: Any) -> Web:
+    async def make(*, per_host: int = 10, concurrency: int = 100, **settings: Any) -> Web:
         settings.setdefault("allow_private", [server.netloc])
         settings.setdefault("deadline_s", 5)
         settings.setdefault("rate_per_host", 1000)
-        extra = {name: value for name, value in (("lookup", lookup), ("clock", clock)) if value is not None}
+        extra = {name: settings.pop(name) for name in ("lookup", "clock", "monotonic", "parser") if name in settings}
         web = Web(HttpConfig(**settings), per_host=per_host, concurrency=concurrency, **extra)
         made.append(web)
         return await web.__aenter__()

@@ -204,9 +204,7 @@ async def test_only_the_port_that_was_allowed_is_open(server: LoopbackServer, ma
     await another.stop()
 
 
-async def test_an_international_name_is_looked_up_in_its_ascii_form(
-    server: LoopbackServer, make_web: MakeWeb
-) -> None:
+async def test_an_international_name_is_looked_up_in_its_ascii_form(server: LoopbackServer, make_web: MakeWeb) -> None:
     asked: list[str] = []
 
     def lookup(host: str) -> list[str]:
@@ -279,5 +277,3 @@ async def test_nothing_is_asked_through_a_proxy_of_the_environment(
     web = await make_web()
     assert (await web.get(server.serve("/", body=b"direct"))).body == b"direct"
     assert other_server.connections == 0
-
-

@@ -49,9 +49,7 @@ async def test_five_redirects_are_followed_and_no_more(
     assert len(server.requests) == 6
 
 
-async def test_credentials_and_validators_stay_within_their_origin(
-    server: LoopbackServer, make_web: MakeWeb
-) -> None:
+async def test_credentials_and_validators_stay_within_their_origin(server: LoopbackServer, make_web: MakeWeb) -> None:
     other = LoopbackServer()
     await other.start()
     web = await make_web(allow_private=["127.0.0.1"])

@@ -64,9 +64,10 @@ async def test_all_requests_of_one_poll_share_one_deadline(server: LoopbackServe
 
     fetch = (await make_web(deadline_s=DEADLINE_S)).fetch()
     url = server.on("/", reply)
+    for _ in range(2):
+        await fetch.get(url)
     with pytest.raises(FetchError, match="did not finish") as caught:
-        for _ in range(10):
-            await fetch.get(url)
+        await fetch.get(url)
     assert caught.value.kind == "timeout"
     assert len(fetch.answers) == 2
 
@@ -117,7 +118,9 @@ async def test_an_endless_body_stops_at_the_cap(server: LoopbackServer, make_web
     assert sent < 20_000_000
 
 
-async def test_a_declared_size_over_the_cap_is_refused_before_reading(server: LoopbackServer, make_web: MakeWeb) -> None:
+async def test_a_declared_size_over_the_cap_is_refused_before_reading(
+    server: LoopbackServer, make_web: MakeWeb
+) -> None:
     async def declare(exchange: Exchange) -> None:
         await exchange.send(head(content_length=str(10 * 2**30)))
         await asyncio.sleep(60)
@@ -144,9 +147,7 @@ async def test_a_gzip_bomb_stops_at_the_cap_of_decoded_bytes(server: LoopbackSer
 
 
 @pytest.mark.parametrize("encoding", ["gzip, gzip", "br", "gzip, identity, deflate", "zstd", "compress"])
-async def test_more_than_one_or_another_encoding_is_refused(
-    server: LoopbackServer, web: Web, encoding: str
-) -> None:
+async def test_more_than_one_or_another_encoding_is_refused(server: LoopbackServer, web: Web, encoding: str) -> None:
     url = server.serve("/", body=gzip.compress(gzip.compress(b"x")), content_encoding=encoding)
     with pytest.raises(FetchError, match="only one gzip or deflate"):
         await web.get(url)

@@ -1,0 +1,71 @@
+"""Text in, score out. Imports nothing else of this program, no database, no network.
+
+The names below are loaded when first used, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from classifier.artifact import ArtifactError, ArtifactInfo, load, save
+    from classifier.evaluate import Report, evaluate
+    from classifier.examples import CorpusError, Row, load_corpus, load_frozen, load_functional, read_rows
+    from classifier.pipeline import Classifier
+    from classifier.train import TEST_SENTENCE, Settings, Trained, TrainingError, train
+    from classifier.values import (
+        DISGUISE,
+        REASONS,
+        THEMES,
+        Contribution,
+        Example,
+        ScoreValues,
+        Thresholds,
+    )
+
+_HOME = {
+    "artifact": ("ArtifactError", "ArtifactInfo", "load", "save"),
+    "evaluate": ("Report", "evaluate"),
+    "examples": ("CorpusError", "Row", "load_corpus", "load_frozen", "load_functional", "read_rows"),
+    "pipeline": ("Classifier",),
+    "train": ("TEST_SENTENCE", "Settings", "Trained", "TrainingError", "train"),
+    "values": ("DISGUISE", "REASONS", "THEMES", "Contribution", "Example", "ScoreValues", "Thresholds"),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = [
+    "DISGUISE",
+    "REASONS",
+    "TEST_SENTENCE",
+    "THEMES",
+    "ArtifactError",
+    "ArtifactInfo",
+    "Classifier",
+    "Contribution",
+    "CorpusError",
+    "Example",
+    "Report",
+    "Row",
+    "ScoreValues",
+    "Settings",
+    "Thresholds",
+    "Trained",
+    "TrainingError",
+    "evaluate",
+    "load",
+    "load_corpus",
+    "load_frozen",
+    "load_functional",
+    "read_rows",
+    "save",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'classifier' has no attribute {name!r}")
+    # The functions ``train`` and ``evaluate`` shadow their modules on purpose: users import the functions.
+    value = globals()[name] = getattr(import_module(f"classifier.{_MODULE_OF[name]}"), name)
+    return value

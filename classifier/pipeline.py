@@ -1,0 +1,168 @@
+"""The classifier: text in, score out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.disguise import Lexicon
+from classifier.explain import contributions_of
+from classifier.language import language_of
+from classifier.passages import LONG, Span, sentences_of, windows_of
+from classifier.scorer import Scorer
+from classifier.terms import Terms
+from classifier.text import Normalised, normalise
+from classifier.tokens import words_of
+from classifier.values import DISGUISE, REASONS, THEMES, Contribution, ScoreValues, Thresholds
+from classifier.weights import Floats, Weights
+
+Rows = NDArray[np.intp]
+
+_TELLING = 0.5
+"""A passage is looked up from this share of the queue threshold on."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A text ready to be scored: what it became, and the tokens of each passage."""
+
+    normal: Normalised
+    spans: tuple[Span, ...]
+    passages: tuple[list[str], ...]
+
+
+class Classifier:
+    """A loaded version. Knows no database and no network; safe to use from several threads of one process."""
+
+    def __init__(self, weights: Weights, version: str, sha256: str = "") -> None:
+        self.weights = weights
+        self.version = version
+        self.sha256 = sha256
+        self.terms = Terms(weights.cues, weights.plain_words)
+        self.lexicon = Lexicon(*self.terms.plain_words())
+        self.scorer = Scorer(weights, self.terms)
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """The version's own thresholds, chosen in training on texts held out."""
+        return self.weights.thresholds
+
+    @cached_property
+    def _theme_limits(self) -> Floats:
+        return np.array([self.weights.theme_thresholds[theme] for theme in THEMES])
+
+    def score(self, texts: Sequence[str], *, explain: bool = False) -> list[ScoreValues]:
+        """Score texts of any length, language or cleanliness; the order is kept.
+
+        A text longer than :data:`classifier.passages.LONG` characters is scored by passage; the strongest decides.
+        """
+        read = [self._read(text) for text in texts]
+        docs = [words for text in read for words in text.passages]
+        decisions = self.scorer.decisions(docs)
+        best = self._strongest(read, decisions)
+        values = self._values(texts, read, best, decisions[best])
+        if explain:
+            values = [
+                replace(value, contributions=self._contributions(text, text_read, int(row) - first))
+                for value, text, text_read, row, first in zip(values, texts, read, best, _firsts(read), strict=True)
+            ]
+        return values
+
+    def explain(self, text: str) -> ScoreValues:
+        """Score one text with the exact contributions of its words, letters and cues."""
+        return self.score([text], explain=True)[0]
+
+    def probabilities(self, texts: Sequence[str]) -> Floats:
+        """Return only the calibrated probabilities, for measuring."""
+        read = [self._read(text) for text in texts]
+        decisions = self.scorer.decisions([words for text in read for words in text.passages])
+        return self._calibrate(decisions[self._strongest(read, decisions), 0])
+
+    def _read(self, text: str) -> _Read:
+        normal = normalise(text, self.lexicon)
+        if len(normal.text) <= LONG:
+            return _Read(normal, ((0, len(normal.text)),), (words_of(normal.text),))
+        spans = tuple(windows_of(normal.text))
+        return _Read(normal, spans, tuple(words_of(normal.text[start:end]) for start, end in spans))
+
+    @staticmethod
+    def _strongest(read: Sequence[_Read], decisions: Floats) -> Rows:
+        rows, row = np.zeros(len(read), dtype=np.intp), 0
+        for i, text in enumerate(read):
+            count = len(text.passages)
+            rows[i] = row if count == 1 else row + int(decisions[row : row + count, 0].argmax())
+            row += count
+        return rows
+
+    def _calibrate(self, decision: Floats) -> Floats:
+        slope, offset = self.weights.calibration
+        return logistic(decision * slope + offset)
+
+    def _values(
+        self, texts: Sequence[str], read: Sequence[_Read], best: Rows, decisions: Floats
+    ) -> list[ScoreValues]:
+        probability = self._calibrate(decisions[:, 0]).tolist()
+        themes = logistic(decisions[:, 1 : 1 + len(THEMES)])
+        over = themes >= self._theme_limits
+        order = np.argsort(-themes, axis=1, kind="stable").tolist()
+        likely = decisions[:, 1 + len(THEMES) :].argmax(axis=1).tolist()
+        rows, match = themes.tolist(), decisions[:, 0].tolist()
+        telling, queue = self.thresholds.queue * _TELLING, self.thresholds.queue
+        firsts = _firsts(read)
+        values = []
+        for i, text in enumerate(read):
+            place = int(best[i]) - firsts[i]
+            flagged = probability[i] >= queue
+            reasons = [] if flagged else [REASONS[likely[i]]]
+            listed = tuple(THEMES[t] for t in order[i] if over[i, t]) if probability[i] >= telling else ()
+            if flagged:
+                reasons = list(listed or (THEMES[order[i][0]],))
+            if text.normal.disguise:
+                reasons.append(DISGUISE)
+            passage = self._passage(texts[i], text.spans[place]) if probability[i] >= telling else None
+            values.append(
+                ScoreValues(
+                    probability=probability[i],
+                    decision=match[i],
+                    themes=dict(zip(THEMES, rows[i], strict=True)),
+                    theme_list=listed,
+                    reasons=tuple(reasons),
+                    lang=language_of(text.passages[place], texts[i]),
+                    passage=passage,
+                    disguise=text.normal.disguise,
+                )
+            )
+        return values
+
+    def _passage(self, text: str, window: Span) -> Span | None:
+        """Return the sentence of ``window`` that is the strongest by itself, as offsets in the original."""
+        normal = normalise(text, self.lexicon, offsets=True)
+        base = window[0]
+        sentences = [(base + a, base + b) for a, b in sentences_of(normal.text[window[0] : window[1]])]
+        if not sentences:
+            return None
+        strength = self.scorer.decisions_of_texts([normal.text[a:b] for a, b in sentences])[:, 0]
+        start, end = normal.original(*sentences[int(strength.argmax())])
+        return (start, end) if end > start else None
+
+    def _contributions(self, text: str, read: _Read, place: int) -> tuple[Contribution, ...]:
+        normal = normalise(text, self.lexicon, offsets=True)
+        return contributions_of(self.scorer, normal, read.spans[place])
+
+
+def _firsts(read: Sequence[_Read]) -> list[int]:
+    firsts, row = [], 0
+    for text in read:
+        firsts.append(row)
+        row += len(text.passages)
+    return firsts
+
+
+def logistic(values: Floats) -> Floats:
+    """Return 1 / (1 + exp(-x)), without overflow."""
+    result: Floats = 1.0 / (1.0 + np.exp(-np.clip(values, -500, 500)))
+    return result

@@ -1,0 +1,293 @@
+"""Training: examples in, weights out. The same examples and seed give the same bytes."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from classifier.disguise import Lexicon
+from classifier.examples import digest
+from classifier.features import Scales, cue_terms, distinct_words, letter_terms, word_terms
+from classifier.passages import LONG, windows_of
+from classifier.pipeline import Classifier
+from classifier.scorer import Scorer
+from classifier.terms import Terms, load_terms
+from classifier.text import normalise
+from classifier.thresholds import Target, as_thresholds, choose
+from classifier.tokens import words_of
+from classifier.values import REASONS, THEMES, Example
+from classifier.weights import COLUMNS, Block, Floats, Weights
+
+TEST_SENTENCE = "This is the sheriffwatch test sentence. It means nobody: please reject it."
+"""A harmless sentence that every version flags, so that ``send-test`` walks the whole path."""
+TEST_CUE = ("test_sentence", ("sheriffwatch test sentence",))
+_TEST_WEIGHT = 40.0
+_FOLDS = 5
+
+
+class TrainingError(ValueError):
+    """Examples that nothing can be learned from; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the fit may be told. The defaults were chosen by cross-validation on the corpus alone."""
+
+    strength: float = 4.0
+    """Inverse of the regularisation (scikit-learn's C)."""
+    scales: Scales = field(default_factory=Scales)
+    rarest_word: int = 2
+    rarest_letters: int = 3
+    rarest_cue: int = 3
+    target: Target = field(default_factory=Target)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Fitted weights, and the decision values of the examples when they were held out."""
+
+    weights: Weights
+    held_out: Floats
+    examples: tuple[Example, ...]
+
+    def classifier(self) -> Classifier:
+        """Return a classifier to score with, not yet saved, so without a file's version."""
+        return Classifier(self.weights, "unsaved")
+
+
+@dataclass(frozen=True)
+class _Doc:
+    """One passage to learn from: which example it belongs to, its words and cues."""
+
+    example: int
+    words: list[str]
+    cues: list[str]
+
+
+def train(
+    examples: Sequence[Example],
+    *,
+    seed: int = 1,
+    terms: Terms | None = None,
+    settings: Settings | None = None,
+    about: dict[str, Any] | None = None,
+) -> Trained:
+    """Fit, calibrate on held-out folds, choose thresholds. Raises TrainingError for examples of one label only."""
+    settings = settings or Settings()
+    terms = terms or load_terms()
+    terms = Terms({**terms.cues, TEST_CUE[0]: TEST_CUE[1]}, terms.plain)
+    examples = tuple(examples)
+    labels = np.array([example.label for example in examples])
+    if min((labels == 0).sum(), (labels == 1).sum()) < _FOLDS:
+        raise TrainingError(f"training needs at least {_FOLDS} matches and {_FOLDS} texts without a match")
+    learner = _Learner(examples, terms, settings, seed)
+    held_out = learner.held_out()
+    reasons = [example.reason for example in examples]
+    calibration = _platt(held_out[:, 0], labels, np.array([e.weight for e in examples]))
+    queue, alert = choose(held_out[:, 0], labels, reasons, settings.target)
+    weights = learner.fit(
+        range(len(examples)),
+        calibration=calibration,
+        thresholds=as_thresholds(queue, alert, calibration),
+        theme_thresholds=_theme_limits(held_out, examples),
+        about={
+            "corpus": digest(examples),
+            "examples": len(examples),
+            "matches": int(labels.sum()),
+            "seed": seed,
+            "sources": _count(example.source for example in examples),
+            **(about or {}),
+        },
+    )
+    trained = Trained(weights, held_out, examples)
+    test = trained.classifier().score([TEST_SENTENCE])[0]
+    if test.probability < weights.thresholds.alert:
+        raise TrainingError("the fitted classifier does not flag the test sentence; the examples contradict it")
+    return trained
+
+
+class _Learner:
+    """Reads the examples once and fits any subset of them."""
+
+    def __init__(self, examples: Sequence[Example], terms: Terms, settings: Settings, seed: int) -> None:
+        self.examples = examples
+        self.terms = terms
+        self.settings = settings
+        self.seed = seed
+        lexicon = Lexicon(*terms.plain_words())
+        self.docs: list[_Doc] = []
+        self.docs_of: list[list[int]] = []
+        test = Example(TEST_SENTENCE, 1, weight=_TEST_WEIGHT, source="test sentence")
+        self.all = [*examples, test]
+        for number, example in enumerate(self.all):
+            text = normalise(example.text, lexicon).text
+            spans = windows_of(text) if len(text) > LONG else [(0, len(text))]
+            mine = []
+            for start, end in spans:
+                words = words_of(text[start:end])
+                mine.append(len(self.docs))
+                self.docs.append(_Doc(number, words, cue_terms(words, terms)))
+            self.docs_of.append(mine)
+
+    def held_out(self) -> Floats:
+        """Return each example's decision values from a fit that had not seen it (nor another of its group)."""
+        from sklearn.model_selection import StratifiedGroupKFold
+
+        labels = [example.label for example in self.examples]
+        groups = [example.group or f"row {i}" for i, example in enumerate(self.examples)]
+        folds = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=self.seed)
+        result = np.zeros((len(self.examples), len(COLUMNS)))
+        for inside, outside in folds.split(groups, labels, groups):
+            scorer = Scorer(self.fit(inside), self.terms)
+            result[outside] = self._decide(scorer, outside)
+        return result
+
+    def _decide(self, scorer: Scorer, numbers: Sequence[int]) -> Floats:
+        rows = []
+        for number in numbers:
+            decisions = scorer.decisions([self.docs[d].words for d in self.docs_of[number]])
+            rows.append(decisions[decisions[:, 0].argmax()])
+        return np.array(rows)
+
+    def fit(self, numbers: Sequence[int] | range, **rest: Any) -> Weights:
+        """Fit on the examples ``numbers``. Of a long match only its strongest passage is learned, of others all."""
+        numbers = [*numbers, len(self.all) - 1]
+        long_matches = [n for n in numbers if self.all[n].label and len(self.docs_of[n]) > 1]
+        docs = [d for n in numbers if n not in set(long_matches) for d in self.docs_of[n]]
+        if long_matches:
+            first = Scorer(self._fit(docs, matches_only=True), self.terms)
+            for n in long_matches:
+                mine = self.docs_of[n]
+                docs.append(mine[int(first.decisions([self.docs[d].words for d in mine])[:, 0].argmax())])
+        return self._fit(docs, **rest)
+
+    def _fit(
+        self,
+        docs: Sequence[int],
+        *,
+        matches_only: bool = False,
+        calibration: tuple[float, float] = (1.0, 0.0),
+        thresholds: Any = None,
+        theme_thresholds: dict[str, float] | None = None,
+        about: dict[str, Any] | None = None,
+    ) -> Weights:
+        from scipy import sparse
+        from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+
+        s = self.settings
+        words = [self.docs[d].words for d in docs]
+        # Terms are sets, so every count is one: scikit-learn's TF-IDF of a binary count.
+        by_word = TfidfVectorizer(analyzer=lambda doc: sorted(word_terms(doc)), min_df=s.rarest_word)
+        word = by_word.fit_transform(words) * s.scales.word
+        vocabulary = sorted({w for doc in words for w in distinct_words(doc)})
+        by_letters = TfidfVectorizer(analyzer=letter_terms, min_df=s.rarest_letters)
+        letters = by_letters.fit_transform(vocabulary)
+        number = {w: i for i, w in enumerate(vocabulary)}
+        char = _average(words, number) @ letters * s.scales.char
+        by_cue = CountVectorizer(analyzer=lambda names: names, binary=True, min_df=s.rarest_cue)
+        cue = by_cue.fit_transform([self.docs[d].cues for d in docs]) * s.scales.cue
+        features = sparse.hstack([word, char, cue]).tocsr()
+        coefficients, bias = self._columns(features, docs, matches_only)
+        sizes = np.cumsum([word.shape[1], char.shape[1]])
+        parts = np.split(coefficients, sizes)
+        from classifier.values import Thresholds
+
+        return Weights(
+            word=Block(tuple(by_word.get_feature_names_out()), np.asarray(by_word.idf_, float), parts[0]),
+            char=Block(tuple(by_letters.get_feature_names_out()), np.asarray(by_letters.idf_, float), parts[1]),
+            cue=Block(tuple(by_cue.get_feature_names_out()), np.ones(cue.shape[1]), parts[2]),
+            bias=bias,
+            scales=s.scales,
+            calibration=calibration,
+            thresholds=thresholds or Thresholds(0.5, 0.5),
+            theme_thresholds=theme_thresholds or dict.fromkeys(THEMES, 0.5),
+            cues=self.terms.cues,
+            plain_words=self.terms.plain,
+            about=about or {},
+        )
+
+    def _columns(self, features: Any, docs: Sequence[int], matches_only: bool) -> tuple[Floats, Floats]:
+        from sklearn.linear_model import LogisticRegression
+
+        rows = [self.all[self.docs[d].example] for d in docs]
+        labels = np.array([row.label for row in rows])
+        counts = np.array([len(self.docs_of[self.docs[d].example]) for d in docs])
+        weight = np.array([row.weight for row in rows]) / np.sqrt(np.where(labels == 1, 1, counts))
+        coefficients = np.zeros((features.shape[1], len(COLUMNS)))
+        bias = np.full(len(COLUMNS), -4.0)
+        for column, name in enumerate(COLUMNS):
+            if matches_only and column:
+                break
+            use = np.ones(len(rows), dtype=bool)
+            if column == 0:
+                target = labels
+            elif name in THEMES:
+                target = np.array([name in row.themes for row in rows]).astype(int)
+            else:
+                use = labels == 0
+                target = np.array([row.reason == name for row in rows]).astype(int)
+            if not 0 < target[use].sum() < use.sum():
+                continue
+            # liblinear: one thread, no BLAS whose last digits depend on the machine.
+            fit = LogisticRegression(
+                solver="liblinear", C=self.settings.strength, random_state=self.seed, intercept_scaling=4.0, tol=1e-4
+            )
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                fit.fit(features[use], target[use], sample_weight=weight[use])
+            coefficients[:, column] = fit.coef_[0]
+            bias[column] = fit.intercept_[0]
+        # Six decimals: far below what matters, and small differences of arithmetic between machines vanish.
+        return np.round(coefficients, 6), np.round(bias, 6)
+
+
+def _average(docs: Sequence[Sequence[str]], number: dict[str, int]) -> Any:
+    """Return the matrix that sums each text's distinct words over the square root of their number."""
+    from scipy import sparse
+
+    rows, columns, values = [], [], []
+    for row, words in enumerate(docs):
+        distinct = distinct_words(words)
+        rows += [row] * len(distinct)
+        columns += [number[word] for word in distinct]
+        values += [1.0 / np.sqrt(len(distinct))] * len(distinct)
+    return sparse.csr_matrix((values, (rows, columns)), shape=(len(docs), len(number)))
+
+
+def _platt(decisions: Floats, labels: Floats, weight: Floats) -> tuple[float, float]:
+    from sklearn.linear_model import LogisticRegression
+
+    fit = LogisticRegression(C=1e3, solver="liblinear", intercept_scaling=10.0)
+    fit.fit(decisions[:, None], labels, sample_weight=weight)
+    return max(0.05, round(float(fit.coef_[0, 0]), 4)), round(float(fit.intercept_[0]), 4)
+
+
+def _theme_limits(held_out: Floats, examples: Sequence[Example]) -> dict[str, float]:
+    """Return for each theme the probability with the best F1 on matches held out."""
+    matches = np.array([bool(example.label) for example in examples])
+    limits = {}
+    for column, theme in enumerate(THEMES, 1):
+        scores = 1 / (1 + np.exp(-held_out[matches, column]))
+        has = np.array([theme in example.themes for example in examples])[matches]
+        best = (0.0, 0.5)
+        for limit in np.arange(0.15, 0.86, 0.05):
+            said = scores >= limit
+            both = int((said & has).sum())
+            f1 = 2 * both / max(1, int(said.sum() + has.sum()))
+            best = max(best, (f1, -abs(float(limit) - 0.4), float(limit)) if f1 > best[0] else best, key=lambda b: b[0])
+        limits[theme] = round(best[-1], 2)
+    return limits
+
+
+def _count(names: Any) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for name in names:
+        counts[name] = counts.get(name, 0) + 1
+    return dict(sorted(counts.items()))
+
+
+__all__ = ["REASONS", "TEST_SENTENCE", "Settings", "Trained", "TrainingError", "train"]
