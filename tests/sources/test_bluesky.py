@@ -30,6 +30,7 @@ def quote(kind: str = "viewRecord", **record: Any) -> dict[str, Any]:
 
 
 QUOTED = {"author": {"did": OTHER_DID, "handle": "stranger.example"}, "value": {"text": "Their words."}, "embeds": []}
+CARD = {"uri": "https://n.example", "title": "Release 7", "description": "The sheriff said"}
 IMAGES = {
     "$type": "app.bsky.embed.images#view",
     "images": [{"fullsize": "https://cdn.example/f.jpg", "alt": "A flyer"}, {"alt": ""}],
@@ -57,15 +58,23 @@ def facet(start: Any, end: Any, uri: str = "https://mudlark.example/news/123", k
         ("Más: mudlark.example/news...", [facet(6, 29)], "Más: https://mudlark.example/news/123"),
         ("👮‍♀️ mudlark.example/ne…", [facet(14, 35)], "👮‍♀️ https://mudlark.example/news/123"),
         ("Read it here.", [facet(8, 12)], "Read it here (https://mudlark.example/news/123)."),
-        ("Two a b", [facet(6, 7, "https://b.example"), facet(4, 5, "https://a.example")], "Two https://a.example https://b.example"),
+        (
+            "Two a b",
+            [facet(6, 7, "https://b.example"), facet(4, 5, "https://a.example")],
+            "Two https://a.example https://b.example",
+        ),
         ("é cut", [facet(1, 4)], "é cut"),
         ("past the end", [facet(5, 99)], "past the end"),
         ("backwards", [facet(5, 2), facet(-1, 3), facet(True, 3), facet(None, 1), facet("0", "3")], "backwards"),
         ("script", [facet(0, 6, "javascript:alert(1)")], "script"),
         ("#tag", [facet(0, 4, kind="tag"), "no facet", None], "#tag"),
-        ("overlap", [facet(0, 4, "https://over.example"), facet(2, 7, "https://lap.example")], "https://over.examplelap"),
+        (
+            "overlap",
+            [facet(0, 4, "https://over.example"), facet(2, 7, "https://lap.example")],
+            "https://over.examplelap",
+        ),
     ],
-)  # fmt: skip
+)
 def test_shortened_links_are_written_out_by_their_utf_8_byte_ranges(text: str, facets: Any, expected: str) -> None:
     assert post_of(skeet(text, facets=facets)).text == expected
 
@@ -74,13 +83,24 @@ def test_shortened_links_are_written_out_by_their_utf_8_byte_ranges(text: str, f
     ("embed", "alts", "titles"),
     [
         (IMAGES, ["A flyer"], []),
-        ({"$type": "app.bsky.embed.gallery#view", "items": [{"$type": "app.bsky.embed.gallery#viewImage", "alt": "Page 1"}, {"alt": "Page 2"}]}, ["Page 1", "Page 2"], []),
-        ({"$type": "app.bsky.embed.video#view", "playlist": "https://v.example/p.m3u8", "alt": "Body camera"}, ["Body camera"], []),
-        ({"$type": "app.bsky.embed.external#view", "external": {"uri": "https://n.example", "title": "Release 7", "description": "The sheriff said"}}, [], ["Release 7", "The sheriff said"]),
-        ({"$type": "app.bsky.embed.recordWithMedia#view", "media": IMAGES, "record": {"record": {"$type": "app.bsky.embed.record#viewRecord", **QUOTED}}}, ["A flyer"], []),
+        (
+            {
+                "$type": "app.bsky.embed.gallery#view",
+                "items": [{"alt": "Page 1"}, {"$type": "…#viewImage", "alt": "Page 2"}],
+            },
+            ["Page 1", "Page 2"],
+            [],
+        ),
+        (
+            {"$type": "app.bsky.embed.video#view", "playlist": "https://v.example/p.m3u8", "alt": "Body camera"},
+            ["Body camera"],
+            [],
+        ),
+        ({"$type": "app.bsky.embed.external#view", "external": CARD}, [], ["Release 7", "The sheriff said"]),
+        ({"$type": "app.bsky.embed.recordWithMedia#view", "media": IMAGES, "record": quote(**QUOTED)}, ["A flyer"], []),
         ({"$type": "app.bsky.embed.hologram#view", "images": [{"alt": "not known yet"}]}, [], []),
     ],
-)  # fmt: skip
+)
 def test_alt_texts_and_card_titles_are_read_from_every_embed_and_unknown_ones_are_passed_over(
     embed: Any, alts: list[str], titles: list[str]
 ) -> None:
@@ -92,13 +112,16 @@ def test_alt_texts_and_card_titles_are_read_from_every_embed_and_unknown_ones_ar
     ("embed", "quoted"),
     [
         (quote(**QUOTED), ("Their words.", "stranger.example")),
-        ({"$type": "app.bsky.embed.recordWithMedia#view", "media": IMAGES, "record": quote(**QUOTED)}, ("Their words.", "stranger.example")),
+        (
+            {"$type": "app.bsky.embed.recordWithMedia#view", "media": IMAGES, "record": quote(**QUOTED)},
+            ("Their words.", "stranger.example"),
+        ),
         (quote("viewNotFound", notFound=True), ("", "")),
         (quote("viewBlocked", blocked=True, **QUOTED), ("", "")),
         (quote("viewDetached", detached=True), ("", "")),
         (quote("somethingNew", **QUOTED), ("", "")),
     ],
-)  # fmt: skip
+)
 def test_a_quote_is_kept_beside_the_offices_own_words(embed: Any, quoted: tuple[str, str]) -> None:
     post = post_of(skeet("Our answer:", embed=embed))
     assert (post.text, post.authorship) == ("Our answer:", Authorship.OWN)

@@ -176,7 +176,7 @@ def test_an_account_may_be_given_as_people_have_it_at_hand(typed: str, canonical
 
 def test_a_server_may_have_another_base_url_and_a_bad_one_is_refused() -> None:
     assert Mastodon(servers={"Social.Example": "http://127.0.0.1:8799/"}).host(Target(ADDRESS)) == "127.0.0.1:8799"
-    with pytest.raises(ValidationError, match="base URL of social.example"):
+    with pytest.raises(ValidationError, match=r"base URL of social\.example"):
         Mastodon(servers={"social.example": "127.0.0.1:8799"})
 
 
