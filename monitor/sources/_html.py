@@ -36,7 +36,7 @@ _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9:-]{0,40})[^<>]*>|<!--|-->")
 _FLAT = frozenset({"br", "img", "hr", "input", "link", "meta", "wbr", "source", "p", "li", "td", "tr", "th"})
 """Elements that hold nothing or that the parser closes by itself before the next of their kind."""
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,31});")
-MAX_HTML = 2_000_000
+MAX_HTML = 500_000
 MAX_DEPTH = 500
 """Deeper nesting is stripped of its tags instead of parsed: 100,000 open ``<div>`` cost Lexbor a minute (its search
 for an open ``<p>`` walks all of them each time), and no page people read is built so."""

@@ -1,14 +1,18 @@
 """Reading JSON that may hold anything: a value of the wrong type counts as absent, a bad item never spoils the page."""
 
+import asyncio
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from pydantic import ValidationError
 
 from models.post import FetchedPost, storable
 from monitor.errors import FetchError
+from monitor.http import Answer
+
+Result = TypeVar("Result")
 
 MAX_TEXT = 1_000_000
 """Characters of text we take from one post. A longer one is refused by name, never cut: a cut text is another text."""
@@ -19,6 +23,10 @@ MAX_ITEMS = 500
 class SkipError(Exception):
     """An item cannot become a post; the sentence says why."""
 
+
+MAX_BYTES = 5 * 2**20
+"""Largest answer that is taken apart: HTML costs a microsecond a byte."""
+_LARGE = 100_000
 
 UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 """What reading one item may raise when it holds something nobody thought of."""
@@ -112,6 +120,19 @@ def capped(items: list[Any], notes: list[str], what: str) -> list[Any]:
     if len(items) > MAX_ITEMS:
         notes.append(f"{what} has {len(items):,} items; the first {MAX_ITEMS} were read.")
     return items[:MAX_ITEMS]
+
+
+def refuse_huge(answer: Answer) -> None:
+    """Raise FetchError (``too_large``) for an answer that would cost seconds to take apart. No platform sends such."""
+    if len(answer.body) > MAX_BYTES:
+        raise FetchError(
+            f"{answer.host} sent {len(answer.body):,} bytes where at most {MAX_BYTES:,} are read.", kind="too_large"
+        )
+
+
+async def aside(answer: Answer, work: Callable[[], Result]) -> Result:
+    """The result of ``work`` on this answer, in a thread when it is large, so that other polls go on meanwhile."""
+    return await asyncio.to_thread(work) if len(answer.body) > _LARGE else work()
 
 
 def malformed(who: str, what: str) -> FetchError:

@@ -1,43 +1,43 @@
 """Bluesky, read from the public AppView without an account.
 
-Shapes after the lexicons ``app.bsky.feed.*``, ``app.bsky.embed.*`` and ``app.bsky.richtext.facet``. Unions are open:
-a ``$type`` we do not know is skipped.
+Accounts are known by their DID; a handle only leads to one. How posts are read is in ``_bluesky_posts.py``.
 """
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from models.post import Authorship, FetchedPost, Media
 from monitor.errors import FetchError, UsageError
 from monitor.http import Answer
 from monitor.sources import Fetch, Presence, Profile, Reading, Source, Target
+from monitor.sources._bluesky_posts import (
+    BEGINNING,
+    DID,
+    HIDDEN,
+    identity_doubtful,
+    is_hidden,
+    items_of,
+    own_authors,
+    parse_item,
+    sorted_at,
+    window_start,
+)
 from monitor.sources._shape import (
-    SkipError,
-    capped,
-    identifier,
-    link,
     malformed,
     mapping,
     moment,
-    prose,
     read_items,
-    sequence,
     string,
 )
 from monitor.sources._unchanged import Validators
 
 _HANDLE = re.compile(r"(?=.{3,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
-_DID = re.compile(r"did:[a-z]+:[A-Za-z0-9._:%-]{1,200}")
-_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _OVERLAP = timedelta(hours=6)
 """How far before the newest known post paging goes on: late federation and backdated posts turn up there."""
 _ASK_AT_ONCE = 25
-_HIDDEN = "!no-unauthenticated"
 
 
 class Bluesky(Source):
@@ -59,7 +59,7 @@ class Bluesky(Source):
             inside = parts.path.strip("/").split("/")
             given = parts.netloc if parts.scheme == "at" else inside[1] if inside[0] == "profile" and inside[1:] else ""
         given = given.removeprefix("@")
-        if _DID.fullmatch(given):
+        if DID.fullmatch(given):
             return given
         handle = given.lower().removesuffix(".")
         if not _HANDLE.fullmatch(handle):
@@ -93,15 +93,15 @@ class Bluesky(Source):
             return Reading(cursor=cursor, unchanged=True, profile=profile)
         await self._refuse_lost(fetch, target, did, first)
         high_water = moment(target.cursor.get("high_water"))
-        stop_at = high_water - _OVERLAP if high_water else _BEGINNING
+        stop_at = high_water - _OVERLAP if high_water else BEGINNING
         notes: list[str] = []
         items, ended = await self._page_on(fetch, did, first, stop_at, notes)
-        if profile is None and _identity_doubtful(items, did, target.address):
+        if profile is None and identity_doubtful(items, did, target.address):
             profile = await self._confirm(fetch, target)
-        if any(_is_hidden(author) for author in _own_authors(items, did)):
+        if any(is_hidden(author) for author in own_authors(items, did)):
             raise _hidden_error(target.address)
         posts, skipped = read_items(items, lambda item: parse_item(item, did))
-        times = [when for when in map(_sorted_at, items) if when]
+        times = [when for when in map(sorted_at, items) if when]
         if not ended and high_water and (not times or min(times) > high_water):
             notes.append(
                 f"More than {self.max_pages} pages are new since {high_water:%Y-%m-%d %H:%M} UTC: "
@@ -117,7 +117,7 @@ class Bluesky(Source):
         return Reading(
             posts=posts,
             cursor=cursor,
-            window_start=_window_start(items, ended),
+            window_start=window_start(items, ended),
             profile=profile,
             skipped=skipped,
             notes=notes,
@@ -167,9 +167,9 @@ class Bluesky(Source):
                 kind="moved",
                 permanent=True,
             )
-        if _is_hidden(body):
+        if is_hidden(body):
             raise _hidden_error(target.address)
-        if profile.handle and not _DID.fullmatch(target.address) and profile.handle != target.address:
+        if profile.handle and not DID.fullmatch(target.address) and profile.handle != target.address:
             note = f"{target.address} now calls itself {profile.handle}; it is the same account."
             return Profile(profile.external_id, profile.handle, profile.name, profile.url, note)
         return profile
@@ -187,14 +187,14 @@ class Bluesky(Source):
         self, fetch: Fetch, did: str, first: Answer, stop_at: datetime, notes: list[str]
     ) -> tuple[list[Any], bool]:
         """The items of the first page and of those behind it, and whether the account's whole past was read."""
-        items, page = _items_of(first, notes)
+        items, page = items_of(first, notes)
         for _ in range(self.max_pages - 1):
-            times = [when for when in map(_sorted_at, items) if when]
+            times = [when for when in map(sorted_at, items) if when]
             if not page or not items or (times and times[-1] < stop_at):
                 break
             answer = await self._ask(fetch, "app.bsky.feed.getAuthorFeed", [*self._feed_params(did), ("cursor", page)])
             _raise_for(answer, did)
-            more, page = _items_of(answer, notes)
+            more, page = items_of(answer, notes)
             items += more
         return items, not page and not notes
 
@@ -205,7 +205,7 @@ class Bluesky(Source):
         answer = await self._ask(fetch, "app.bsky.actor.getProfile", [("actor", actor)])
         _raise_for(answer, called or actor)
         body = mapping(answer.json())
-        if not _DID.fullmatch(string(body.get("did"))):
+        if not DID.fullmatch(string(body.get("did"))):
             raise malformed("Bluesky", "a profile without “did”")
         return body
 
@@ -215,179 +215,17 @@ class Bluesky(Source):
         return await fetch.get(f"{self.appview.rstrip('/')}/xrpc/{nsid}", params=params, headers=headers)
 
 
-def parse_item(item: Any, did: str) -> FetchedPost | None:
-    """One entry of an author feed as a post. ``did`` is the account that is read: anybody else's post is shared."""
-    item = mapping(item)
-    reason = mapping(item.get("reason"))
-    view = mapping(item.get("post"))
-    record = mapping(view.get("record"))
-    author = mapping(view.get("author"))
-    uri = identifier(view.get("uri"))
-    if not uri or not record:
-        raise SkipError("it has no uri or no record")
-    if string(record.get("$type")) not in ("", "app.bsky.feed.post"):
-        return None
-    own = string(author.get("did")) == did and uri.startswith(f"at://{did}/")
-    embed = mapping(view.get("embed"))
-    text = _full_links(prose(record.get("text")), record.get("facets"))
-    quoted = _quoted(embed)
-    alt_texts, link_titles, media = _read_embed(embed)
-    langs = sequence(record.get("langs"))
-    return FetchedPost(
-        external_id=uri,
-        url=_web_url(uri),
-        text=text,
-        alt_texts=alt_texts,
-        link_titles=link_titles,
-        quoted_text=prose(mapping(quoted.get("value")).get("text")),
-        quoted_author=string(mapping(quoted.get("author")).get("handle")),
-        authorship=_authorship(own, record, item),
-        author_id=string(author.get("did")),
-        author_handle=string(author.get("handle")),
-        posted_at=moment(reason.get("indexedAt")) if not own and reason else _posted_at(view),
-        revision=string(view.get("cid")),
-        lang=string(langs[0], 35) if langs else "",
-        media=media,
-    )
-
-
-def _authorship(own: bool, record: dict[str, Any], item: dict[str, Any]) -> Authorship:
-    """Own words, an answer to somebody, or somebody else's words. An office's own thread is its own words."""
-    if not own:
-        return Authorship.SHARED
-    parent = string(mapping(mapping(record.get("reply")).get("parent")).get("uri"))
-    mine = string(mapping(mapping(item.get("post")).get("author")).get("did"))
-    return Authorship.REPLY if parent and not parent.startswith(f"at://{mine}/") else Authorship.OWN
-
-
-def _full_links(text: str, facets: Any) -> str:
-    """The text with shortened links written out. A facet's range counts UTF-8 bytes, its end exclusive."""
-    raw = text.encode("utf-8", "surrogatepass")
-    spans = []
-    for facet in map(mapping, sequence(facets)):
-        index = mapping(facet.get("index"))
-        start, end = index.get("byteStart"), index.get("byteEnd")
-        address = next(filter(None, map(_facet_link, sequence(facet.get("features")))), "")
-        if type(start) is int and type(end) is int and 0 <= start < end <= len(raw) and address:
-            spans.append((start, end, address))
-    parts, done = [], 0
-    for start, end, address in sorted(spans):
-        try:
-            before, shown = raw[done:start].decode(), raw[start:end].decode()
-        except UnicodeDecodeError:
-            continue
-        if start < done:
-            continue
-        visible = shown.strip().removesuffix("…").removesuffix("...")
-        parts += [before, address if visible and visible in address else f"{shown} ({address})"]
-        done = end
-    return "".join(parts) + raw[done:].decode("utf-8", "surrogatepass")
-
-
-def _facet_link(feature: Any) -> str:
-    feature = mapping(feature)
-    return link(feature.get("uri")) if feature.get("$type") == "app.bsky.richtext.facet#link" else ""
-
-
-def _read_embed(embed: dict[str, Any]) -> tuple[list[str], list[str], list[Media]]:
-    """Alt texts, titles of link cards, and media of an embed view."""
-    alt_texts: list[str] = []
-    link_titles: list[str] = []
-    media: list[Media] = []
-    kind = string(embed.get("$type")).removeprefix("app.bsky.embed.")
-    if kind == "recordWithMedia#view":
-        return _read_embed(mapping(embed.get("media"))) if embed.get("media") is not embed else ([], [], [])
-    if kind in ("images#view", "gallery#view"):
-        for picture in map(mapping, sequence(embed.get("images" if kind == "images#view" else "items"))):
-            alt_texts.append(prose(picture.get("alt")))
-            media.append(Media(url=link(picture.get("fullsize")), alt=alt_texts[-1]))
-    elif kind == "video#view":
-        alt_texts.append(prose(embed.get("alt")))
-        media.append(Media(kind="video", url=link(embed.get("playlist")), alt=alt_texts[-1]))
-    elif kind == "external#view":
-        card = mapping(embed.get("external"))
-        link_titles = [prose(card.get("title")), prose(card.get("description"))]
-        media.append(Media(kind="link", url=link(card.get("uri")), alt=link_titles[0]))
-    return [alt for alt in alt_texts if alt], [title for title in link_titles if title], media
-
-
-def _quoted(embed: dict[str, Any]) -> dict[str, Any]:
-    """The quoted post's view, or nothing when it is gone, blocked, detached or not a post."""
-    record = mapping(embed.get("record"))
-    if string(embed.get("$type")) == "app.bsky.embed.recordWithMedia#view":
-        record = mapping(record.get("record"))
-    return record if record.get("$type") == "app.bsky.embed.record#viewRecord" else {}
-
-
-def _posted_at(view: dict[str, Any]) -> datetime | None:
-    """When the author claims to have posted, but never later than the server first saw it."""
-    claimed, indexed = moment(mapping(view.get("record")).get("createdAt")), moment(view.get("indexedAt"))
-    return min(claimed, indexed) if claimed and indexed else claimed or indexed
-
-
-def _sorted_at(item: Any) -> datetime | None:
-    """The time by which the AppView orders this entry: of the repost, else the earlier of claimed and seen."""
-    reason = mapping(mapping(item).get("reason"))
-    return moment(reason.get("indexedAt")) or _posted_at(mapping(mapping(item).get("post")))
-
-
-def _window_start(items: list[Any], ended: bool) -> datetime | None:
-    if not items:
-        return None
-    return _BEGINNING if ended else _sorted_at(items[-1])
-
-
-def _web_url(uri: str) -> str:
-    match = re.fullmatch(r"at://(did:[^/\s]+)/app\.bsky\.feed\.post/([A-Za-z0-9._~:-]+)", uri)
-    return f"https://bsky.app/profile/{match[1]}/post/{match[2]}" if match else ""
-
-
-def _items_of(answer: Answer, notes: list[str]) -> tuple[list[Any], str]:
-    """The page's entries, without the pinned one that is repeated on top, and the cursor of the next page."""
-    body = mapping(answer.json())
-    if not isinstance(body.get("feed"), list):
-        raise malformed("Bluesky", "an author feed without a list “feed”")
-    pin = "app.bsky.feed.defs#reasonPin"
-    offered = capped(body["feed"], notes, "A page")
-    items = [item for item in offered if mapping(mapping(item).get("reason")).get("$type") != pin]
-    return items, string(body.get("cursor"))
-
-
-def _own_authors(items: list[Any], did: str) -> Iterator[dict[str, Any]]:
-    for item in items:
-        author = mapping(mapping(mapping(item).get("post")).get("author"))
-        if author.get("did") == did:
-            yield author
-
-
-def _identity_doubtful(items: list[Any], did: str, address: str) -> bool:
-    """Whether the feed itself hints that the handle or the account behind it changed, so that asking is worth it."""
-    strangers = any(
-        not mapping(item).get("reason") and mapping(mapping(mapping(item).get("post")).get("author")).get("did") != did
-        for item in items
-    )
-    renamed = not _DID.fullmatch(address) and any(
-        string(author.get("handle")) not in ("", address) for author in _own_authors(items, did)
-    )
-    return strangers or renamed or not items
-
-
 def _profile(body: dict[str, Any]) -> Profile:
     did, handle = string(body.get("did")), string(body.get("handle"))
     note = ""
-    if _is_hidden(body):
+    if is_hidden(body):
         note = f"The owner of {handle or did} asks that people who are not signed in are not shown it: it is not read."
     return Profile(did, handle, string(body.get("displayName")), f"https://bsky.app/profile/{did}", note)
 
 
-def _is_hidden(actor: dict[str, Any]) -> bool:
-    labels = map(mapping, sequence(actor.get("labels")))
-    return any(label.get("val") == _HIDDEN and not label.get("neg") for label in labels)
-
-
 def _hidden_error(address: str) -> FetchError:
     return FetchError(
-        f"The owner of {address} asks that people who are not signed in are not shown the account ({_HIDDEN}), "
+        f"The owner of {address} asks that people who are not signed in are not shown the account ({HIDDEN}), "
         f"so it is not collected. Pause it with “sheriffwatch account pause”.",
         kind="blocked",
         permanent=True,

@@ -18,27 +18,21 @@ from models.post import FetchedPost
 from monitor.errors import FetchError, UsageError
 from monitor.http import Answer
 from monitor.sources import Fetch, Presence, Profile, Reading, Source, Target
-from monitor.sources._feed_items import Item, Keys, post_of, read_entry, read_json_item
-from monitor.sources._html import feed_links, has_password_field, main_article
-from monitor.sources._moves import follow, refuse_other_site, same_site
-from monitor.sources._shape import (
-    MAX_ITEMS,
-    UNREADABLE,
-    SkipError,
-    capped,
-    link,
-    malformed,
-    mapping,
-    read_items,
-    sequence,
-    string,
+from monitor.sources._feed_document import (
+    Document,
+    is_html,
+    is_json,
+    read_document,
+    read_json_document,
+    refuse_useless,
 )
+from monitor.sources._feed_items import Item, Keys, post_of
+from monitor.sources._html import Page, main_article
+from monitor.sources._moves import follow, refuse_other_site, same_site
+from monitor.sources._shape import MAX_ITEMS, aside, capped, link, mapping, read_items, string
 from monitor.sources._unchanged import Validators
 
 _ACCEPT = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5"
-_LONGEST_WAIT_S = 12 * 3600.0
-"""A feed may ask for rest, but not for so much that a day passes without a look."""
-_PERIOD_S = {"hourly": 3600, "daily": 86_400, "weekly": 604_800, "monthly": 2_592_000, "yearly": 31_536_000}
 
 
 class Feed(Source):
@@ -82,8 +76,8 @@ class Feed(Source):
         """The feed's title and site. Raises FetchError (``not_a_feed``) that offers the feeds a web page links to."""
         answer = await fetch.get(address, headers={"Accept": _ACCEPT})
         refuse_other_site(address, answer)
-        _refuse_useless(answer)
-        document = await _parse(fetch, answer)
+        refuse_useless(answer)
+        document = await read_document(fetch, answer)
         return document.profile
 
     async def read(self, fetch: Fetch, target: Target) -> Reading:
@@ -104,8 +98,8 @@ class Feed(Source):
                 notes=[moved.note] if moved.note else [],
                 min_interval_s=float(wait_s) if isinstance(wait_s, int | float) else None,
             )
-        _refuse_useless(answer)
-        document = await _parse(fetch, answer)
+        refuse_useless(answer)
+        document = await read_document(fetch, answer)
         await self._read_on(fetch, document, target.cursor)
         return await self._read_document(fetch, document, target, cursor, [moved.note] if moved.note else [])
 
@@ -130,31 +124,32 @@ class Feed(Source):
                 return answer
         return await fetch.get(target.address, headers=headers)
 
-    async def _read_on(self, fetch: Fetch, document: "Document", cursor: dict[str, Any]) -> None:
+    async def _read_on(self, fetch: Fetch, document: Document, cursor: dict[str, Any]) -> None:
         """Follow a JSON Feed's ``next_url`` into the past: at the first poll, and when nothing known is on the page."""
         visited = {document.url}
         for _ in range(self.max_pages - 1):
             address = link(document.next_url, document.url)
             if not address:
                 return
-            known = cursor.get("seen") and Keys(_good(document.items()), cursor).overlap
+            items = await aside(document.answer, document.items)
+            known = cursor.get("seen") and Keys(_good(items), cursor).overlap
             if known or address in visited or not same_site(address, document.url):
                 return
             visited.add(address)
             answer = await fetch.get(address, headers={"Accept": _ACCEPT})
-            if answer.status != 200 or not _is_json(answer):
+            if answer.status != 200 or not is_json(answer):
                 return
-            page = _json_document(answer)
+            page = read_json_document(answer)
             document.entries += page.entries
             document.next_url = page.next_url
 
     async def _read_document(
-        self, fetch: Fetch, document: "Document", target: Target, cursor: dict[str, Any], notes: list[str]
+        self, fetch: Fetch, document: Document, target: Target, cursor: dict[str, Any], notes: list[str]
     ) -> Reading:
         notes += document.notes
         document.whole = document.whole and len(document.entries) <= MAX_ITEMS
         document.entries = capped(document.entries, notes, "The feed")
-        items = document.items()
+        items = await aside(document.answer, document.items)
         keys = Keys(_good(items), target.cursor)
         posts, skipped = read_items(items, lambda item: _post(keys, item))
         if keys.switched:
@@ -206,12 +201,12 @@ class Feed(Source):
             filled.append(post)
         return filled, after
 
-    async def _detail(self, fetch: Fetch, url: str) -> Any:
+    async def _detail(self, fetch: Fetch, url: str) -> Page:
         try:
             answer = await fetch.get(url)
         except FetchError:
-            return main_article("")
-        good = answer.status == 200 and _is_html(answer) and same_site(url, answer.final_url)
+            return Page()
+        good = answer.status == 200 and is_html(answer) and same_site(url, answer.final_url)
         return main_article(answer.text() if good else "", answer.final_url)
 
     async def _look_at(self, fetch: Fetch, url: str) -> Presence:
@@ -229,36 +224,10 @@ class Feed(Source):
         try:
             answer = await self._ask(fetch, target, Validators({}))
             refuse_other_site(target.address, answer)
-            _refuse_useless(answer)
+            refuse_useless(answer)
         except FetchError:
             return False
         return True
-
-
-class Document:
-    """One feed as it was read: its items still as the format has them."""
-
-    def __init__(self, url: str, entries: list[Any], feed: dict[str, Any], profile: Profile, *, is_json: bool) -> None:
-        self.url = url
-        self.entries = entries
-        self.feed = feed
-        self.profile = profile
-        self.is_json = is_json
-        self.next_url: Any = None
-        self.whole = True
-        """Whether the document was well-formed to its end."""
-        self.wait_s: float | None = None
-        self.notes: list[str] = []
-
-    def items(self) -> list[Item | Exception]:
-        """Each entry as an item, or what was wrong with it."""
-        return [self._item(entry) for entry in self.entries]
-
-    def _item(self, entry: Any) -> Item | Exception:
-        try:
-            return read_json_item(entry, self.feed, self.url) if self.is_json else read_entry(entry, self.url)
-        except (SkipError, *UNREADABLE) as fault:
-            return fault
 
 
 def _post(keys: Keys, item: Item | Exception) -> FetchedPost:
@@ -269,88 +238,6 @@ def _post(keys: Keys, item: Item | Exception) -> FetchedPost:
 
 def _good(items: Sequence[Item | Exception]) -> list[Item]:
     return [item for item in items if isinstance(item, Item)]
-
-
-async def _parse(fetch: Fetch, answer: Answer) -> Document:
-    if _is_json(answer):
-        return _json_document(answer)
-    parsed = mapping(await fetch.parse_feed(answer))
-    entries, feed = sequence(parsed.get("entries")), mapping(parsed.get("feed"))
-    if not string(parsed.get("version")) and not entries:
-        raise FetchError(
-            f"{answer.url} is not a feed that can be read ({answer.content_type or 'no content type'}): "
-            f"{string(parsed.get('bozo')) or 'neither RSS, Atom nor JSON Feed'}.",
-            kind="not_a_feed",
-        )
-    profile = Profile(
-        external_id=answer.final_url, name=string(feed.get("title"), 500), url=link(feed.get("link"), answer.final_url)
-    )
-    document = Document(answer.final_url, list(entries), feed, profile, is_json=False)
-    document.notes = [note for note in map(string, sequence(parsed.get("notes"))) if note]
-    problem = string(parsed.get("bozo"))
-    if problem and "CharacterEncodingOverride" not in problem and "NonXMLContentType" not in problem:
-        document.whole = False
-        document.notes.append(f"The feed is malformed ({problem}); what could be read was read.")
-    document.wait_s = _wait_s(feed, answer)
-    return document
-
-
-def _json_document(answer: Answer) -> Document:
-    feed = mapping(answer.json())
-    if "jsonfeed.org/version/" not in string(feed.get("version")) or not isinstance(feed.get("items"), list):
-        raise malformed(answer.url, "it is JSON but no JSON Feed")
-    if feed.get("expired") is True:
-        raise FetchError(f"{answer.url} says that it has ended (“expired”).", kind="gone", permanent=True)
-    home = link(feed.get("home_page_url"), answer.final_url)
-    profile = Profile(external_id=answer.final_url, name=string(feed.get("title"), 500), url=home)
-    document = Document(answer.final_url, list(feed["items"]), feed, profile, is_json=True)
-    document.next_url = feed.get("next_url")
-    document.wait_s = _wait_s({}, answer)
-    return document
-
-
-def _refuse_useless(answer: Answer) -> None:
-    """Raise FetchError for everything that must not be read as “no posts”."""
-    answer.raise_for_status()
-    if answer.status != 200 or not answer.body.strip():
-        raise FetchError(
-            f"{answer.url} answered {answer.status} without content, which is not the same as no posts.",
-            kind="malformed",
-        )
-    if not _is_html(answer):
-        return
-    page = answer.text()
-    if has_password_field(page):
-        raise FetchError(f"{answer.url} asks for a password instead of giving a feed.", kind="login_wall")
-    offers = feed_links(page, answer.final_url)[:5]
-    advice = f"It links to: {', '.join(offers)}." if offers else "Look for the address of its RSS feed."
-    raise FetchError(f"{answer.url} is a web page, not a feed. {advice}", kind="not_a_feed")
-
-
-def _is_html(answer: Answer) -> bool:
-    head = answer.body[:4096].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if re.match(rb"<!doctype\s+html|<html", head):
-        return True
-    is_feed = re.search(rb"<(?:rss|feed|rdf:rdf|\?xml)[\s>]", head) or head.startswith(b"{")
-    return "html" in answer.content_type and not is_feed
-
-
-def _is_json(answer: Answer) -> bool:
-    return "json" in answer.content_type or answer.body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[")
-
-
-def _wait_s(feed: dict[str, Any], answer: Answer) -> float | None:
-    """The longest rest, in seconds, that ``ttl`` (minutes), ``sy:updatePeriod`` or ``max-age`` ask for."""
-    waits = []
-    if ttl := re.fullmatch(r"\s*(\d{1,9})\s*", string(feed.get("ttl"))):
-        waits.append(60.0 * int(ttl[1]))
-    period = _PERIOD_S.get(string(feed.get("sy_updateperiod")).lower())
-    if period:
-        often = re.fullmatch(r"[1-9]\d{0,5}", string(feed.get("sy_updatefrequency")))
-        waits.append(period / int(often[0]) if often else period)
-    if age := re.search(r"max-age=(\d{1,9})", answer.headers.get("cache-control", "")):
-        waits.append(float(age[1]))
-    return min(max(waits), _LONGEST_WAIT_S) or None if waits else None
 
 
 def _date_notes(items: Sequence[Item]) -> list[str]:

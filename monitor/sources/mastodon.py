@@ -1,7 +1,6 @@
 """Mastodon and servers that speak its client API, read from the account's home server without signing in.
 
-Entities after docs.joinmastodon.org. GoToSocial, snac, Takahē, Pleroma and others leave out fields and number posts
-in their own way: everything but ``id`` and ``content`` may be absent, and an id is opaque unless it is all digits.
+How posts are read is in ``_mastodon_posts.py``.
 """
 
 import re
@@ -12,22 +11,29 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 
-from models.post import Authorship, FetchedPost, Media
 from monitor.errors import FetchError, UsageError
 from monitor.http import Answer
 from monitor.sources import Fetch, Presence, Profile, Reading, Source, Target
-from monitor.sources._html import html_to_text
+from monitor.sources._mastodon_posts import (
+    author_id_of,
+    comparable,
+    id_of,
+    local_id_of,
+    newest_of,
+    order_of,
+    parse_status,
+)
 from monitor.sources._shape import (
     MAX_ITEMS,
-    SkipError,
+    aside,
     capped,
     identifier,
     link,
     malformed,
     mapping,
     moment,
-    prose,
     read_items,
+    refuse_huge,
     sequence,
     string,
 )
@@ -110,7 +116,7 @@ class Mastodon(Source):
             return Reading(cursor=cursor, unchanged=True, profile=profile)
         notes = [profile.note] if profile and profile.note else []
         page = capped(_statuses_of(first, target.address), notes, "The newest page")
-        if profile is None and any(_account_id(status) not in ("", account_id) for status in page):
+        if profile is None and any(author_id_of(status) not in ("", account_id) for status in page):
             profile = await self._confirm(fetch, target)
         seen = string(target.cursor.get("newest_id"))
         rest, ended, reached = await self._read_on(fetch, target, account_id, page, seen, first)
@@ -119,8 +125,11 @@ class Mastodon(Source):
                 f"More than {self.max_pages} pages are new since the last poll: the rest is read at the next one."
             )
         statuses = [*page, *rest]
-        posts, skipped = read_items(statuses, lambda status: parse_status(status, account_id, self._places(target)))
-        newest = _newest([_id_of(status) for status in page])
+        places = self._places(target)
+        posts, skipped = await aside(
+            first, lambda: read_items(statuses, lambda status: parse_status(status, account_id, places))
+        )
+        newest = newest_of([id_of(status) for status in page])
         cursor["newest_id"] = (newest or seen) if ended or not seen else reached or seen
         return Reading(
             posts=posts,
@@ -135,7 +144,7 @@ class Mastodon(Source):
         """Ask for the posts by id: many at once where the server can (4.3 on), then singly for those missing."""
         found = {external_id: Presence.UNKNOWN for external_id, _ in posts}
         places = self._places(target)
-        ids = {external_id: local for external_id, url in posts if (local := _local_id(external_id, url, places))}
+        ids = {external_id: local for external_id, url in posts if (local := local_id_of(external_id, url, places))}
         asked = list(ids.items())
         missing = []
         bulk = True
@@ -206,12 +215,12 @@ class Mastodon(Source):
         Returns them, whether they join the newest page without a gap (at first: whether the past was read to its
         end), and the newest id up to which nothing is missing.
         """
-        have = {_id_of(status) for status in page}
+        have = {id_of(status) for status in page}
         rest: list[Any] = []
-        oldest = _id_of(page[-1]) if page else ""
-        if seen and (seen in have or not page or (_comparable(oldest, seen) and _order(oldest) <= _order(seen))):
+        oldest = id_of(page[-1]) if page else ""
+        if seen and (seen in have or not page or (comparable(oldest, seen) and order_of(oldest) <= order_of(seen))):
             return rest, True, ""
-        if seen and not _comparable(oldest, seen):
+        if seen and not comparable(oldest, seen):
             return rest, True, ""
         reached = seen
         more = _has_older(page, first)
@@ -222,18 +231,18 @@ class Mastodon(Source):
             answer = await self._ask_page(fetch, target.address, account_id, step)
             self._raise_for(answer, target.address)
             found = _statuses_of(answer, target.address)[:MAX_ITEMS]
-            fresh = [status for status in found if _id_of(status) not in have]
+            fresh = [status for status in found if id_of(status) not in have]
             rest += fresh
-            have |= {_id_of(status) for status in fresh}
+            have |= {id_of(status) for status in fresh}
             if seen:
                 if len(fresh) < len(found) or not found:
                     return rest, True, ""
-                reached = _newest([reached, *map(_id_of, fresh)])
+                reached = newest_of([reached, *map(id_of, fresh)])
             elif not fresh:
                 # Nothing at all: the past is read. The same again: the server cannot page (snac).
                 return rest, not found, ""
             else:
-                oldest, more = _id_of(found[-1]), _has_older(found, answer)
+                oldest, more = id_of(found[-1]), _has_older(found, answer)
         return rest, not seen and not more, reached
 
     async def _ask_many(self, fetch: Fetch, address: str, ids: list[str]) -> set[str]:
@@ -241,13 +250,13 @@ class Mastodon(Source):
         answer = await self._get(fetch, address, "/api/v1/statuses", params=[("id[]", each) for each in ids])
         if answer.status != 200 or "json" not in answer.content_type:
             return set()
-        return {_id_of(status) for status in sequence(answer.json())} & set(ids)
+        return {id_of(status) for status in sequence(answer.json())} & set(ids)
 
     async def _ask_one(self, fetch: Fetch, address: str, local_id: str) -> Presence:
         answer = await self._get(fetch, address, f"/api/v1/statuses/{quote(local_id, safe='')}")
         if answer.status in (404, 410):
             return Presence.GONE
-        if answer.status == 200 and "json" in answer.content_type and _id_of(answer.json()) == local_id:
+        if answer.status == 200 and "json" in answer.content_type and id_of(answer.json()) == local_id:
             return Presence.THERE
         return Presence.UNKNOWN
 
@@ -278,134 +287,12 @@ class Mastodon(Source):
         raise FetchError(f"{server} answered {answer.status} without content for {address}.", kind="malformed")
 
 
-def parse_status(status: Any, account_id: str, places: frozenset[str]) -> FetchedPost | None:
-    """A Status entity as a post. What is not by ``account_id``, or not addressed at ``places``, is shared.
-
-    None for posts that are not public. A boost carries what it boosts under the original's author. A boost of one's own
-    post is that post again.
-    """
-    outer = mapping(status)
-    inner = mapping(outer.get("reblog")) or outer
-    if any(string(each.get("visibility")) not in ("", "public", "unlisted") for each in (outer, inner)):
-        return None
-    uri = identifier(inner.get("uri")) or link(inner.get("url"))
-    if not uri:
-        raise SkipError("it has neither uri nor url")
-    account = mapping(inner.get("account"))
-    author = identifier(account.get("id"))[:2048]
-    own = author in ("", account_id) if inner is outer else author == account_id
-    own = own and _addressed_by(uri, account, places)
-    if not own:
-        uri = identifier(outer.get("uri")) or uri
-    quoted = _quoted(inner)
-    media = [item for item in map(_media, sequence(inner.get("media_attachments"))) if item.url or item.alt]
-    card = mapping(inner.get("card"))
-    return FetchedPost(
-        external_id=uri,
-        url=link(inner.get("url")) or link(uri),
-        text=_text_of(inner),
-        alt_texts=[item.alt for item in media if item.alt],
-        link_titles=[title for title in (prose(card.get("title")),) if title],
-        quoted_text=_text_of(quoted),
-        quoted_author=string(mapping(quoted.get("account")).get("acct")),
-        authorship=_authorship(own, inner, account_id),
-        author_id=author,
-        author_handle=string(account.get("acct")),
-        posted_at=moment(inner.get("created_at")) if own else moment(outer.get("created_at")),
-        edited_at=moment(inner.get("edited_at")),
-        revision=string(inner.get("edited_at")),
-        lang=string(inner.get("language"), 35),
-        media=media,
-    )
-
-
-def _text_of(status: dict[str, Any]) -> str:
-    """Content warning, body, and the options of a poll, as a reader sees them."""
-    poll = mapping(status.get("poll"))
-    options = [prose(mapping(option).get("title")).strip() for option in sequence(poll.get("options"))]
-    parts = [
-        prose(status.get("spoiler_text")).strip(),
-        html_to_text(prose(status.get("content"))),
-        "\n".join(f"- {option}" for option in options if option),
-    ]
-    return "\n\n".join(part for part in parts if part)
-
-
-def _media(value: Any) -> Media:
-    attachment = mapping(value)
-    return Media(
-        kind=string(attachment.get("type"), 40) or "image",
-        url=link(attachment.get("url")) or link(attachment.get("remote_url")),
-        alt=prose(attachment.get("description")).strip(),
-    )
-
-
-def _quoted(status: dict[str, Any]) -> dict[str, Any]:
-    """The quoted status if its author lets it be shown. ShallowQuote names only an id; Pleroma gives the status."""
-    quoted = mapping(status.get("quote"))
-    if string(quoted.get("state")) not in ("", "accepted"):
-        return {}
-    inside = mapping(quoted.get("quoted_status")) or quoted
-    return inside if string(inside.get("visibility")) in ("", "public", "unlisted") else {}
-
-
-def _authorship(own: bool, status: dict[str, Any], account_id: str) -> Authorship:
-    """Own words, an answer to somebody, or somebody else's words. A thread of one's own is one's own words."""
-    if not own:
-        return Authorship.SHARED
-    answered = identifier(status.get("in_reply_to_account_id"))
-    is_reply = bool(identifier(status.get("in_reply_to_id")))
-    return Authorship.REPLY if is_reply and answered != account_id else Authorship.OWN
-
-
-def _addressed_by(uri: str, account: dict[str, Any], places: frozenset[str]) -> bool:
-    """Whether a post's uri can be the account's: on its server, and not under another user's name."""
-    if not uri.startswith(("http://", "https://")):
-        return True
-    try:
-        parts = urlsplit(uri)
-    except ValueError:
-        return False
-    named = re.match(r"/users/([^/]+)/statuses/", parts.path)
-    username = string(account.get("username")).lower()
-    if named and username and named[1].lower() != username:
-        return False
-    return parts.netloc.lower() in places
-
-
 def _statuses_of(answer: Answer, address: str) -> list[Any]:
+    refuse_huge(answer)
     statuses = answer.json()
     if not isinstance(statuses, list):
         raise malformed(_server_of(address), "the account's posts are not a list")
     return statuses
-
-
-def _id_of(status: Any) -> str:
-    return identifier(mapping(status).get("id"))
-
-
-def _account_id(status: Any) -> str:
-    return identifier(mapping(mapping(status).get("account")).get("id"))
-
-
-def _order(status_id: str) -> tuple[int, str]:
-    """Sorts decimal ids by value and ULIDs by text: both grow with time."""
-    return len(status_id) if status_id.isdecimal() else 0, status_id
-
-
-def _comparable(one: str, other: str) -> bool:
-    """Whether the two ids' order says which is newer: snac's, which end in a hash, say nothing."""
-    decimal = one.isdecimal() and other.isdecimal()
-    ulid = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
-    return decimal or bool(ulid.fullmatch(one) and ulid.fullmatch(other))
-
-
-def _newest(ids: list[str]) -> str:
-    """The newest of the ids; where they cannot be compared, the first, as pages come newest first."""
-    known = [each for each in ids if each]
-    if known and all(_comparable(known[0], each) for each in known):
-        return max(known, key=_order)
-    return known[0] if known else ""
 
 
 def _has_older(page: list[Any], answer: Answer) -> bool:
@@ -434,18 +321,6 @@ def _server_of(address: str) -> str:
 
 def _name_of(address: str) -> str:
     return address.rpartition("/@")[2] if "://" in address else address.split("@")[1]
-
-
-def _local_id(external_id: str, url: str, places: frozenset[str]) -> str:
-    """The server's own id of a post, which the last part of its address carries; snac's addresses carry none.
-
-    A boosted post's address lies on another server, whose ids mean nothing here.
-    """
-    for address in (external_id, url):
-        match = re.fullmatch(r"https?://([^/?#]+)/(?:[^?#]*/)?([0-9A-Za-z]{6,64})/?", address.removesuffix("/activity"))
-        if match and match[1].lower() in places:
-            return match[2]
-    return ""
 
 
 def _profile(account: dict[str, Any], address: str) -> Profile:

@@ -9,8 +9,9 @@ from invented import DID, HANDLE, NOON, OTHER_DID, at, profile, skeet
 from models.post import Authorship
 from monitor.errors import FetchError
 from monitor.sources import Presence, Reading, Target
+from monitor.sources._bluesky_posts import parse_item
 from monitor.sources._shape import read_items
-from monitor.sources.bluesky import Bluesky, parse_item
+from monitor.sources.bluesky import Bluesky
 
 FEED = "/xrpc/app.bsky.feed.getAuthorFeed"
 PROFILE = "/xrpc/app.bsky.actor.getProfile"

@@ -12,8 +12,9 @@ from pydantic import ValidationError
 from models.post import Authorship
 from monitor.errors import FetchError
 from monitor.sources import Presence, Reading, Target
+from monitor.sources._mastodon_posts import parse_status
 from monitor.sources._shape import read_items
-from monitor.sources.mastodon import Mastodon, parse_status
+from monitor.sources.mastodon import Mastodon
 
 PLACES = frozenset({"social.example"})
 ADDRESS = "@mudlark@social.example"

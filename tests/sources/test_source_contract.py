@@ -211,10 +211,10 @@ def test_whatever_an_item_holds_it_is_a_storable_post_or_one_sentence_and_the_go
 ) -> None:
     from invented import DID, skeet, toot
 
+    from monitor.sources._bluesky_posts import parse_item
     from monitor.sources._feed_items import Keys, post_of, read_entry, read_json_item
+    from monitor.sources._mastodon_posts import parse_status
     from monitor.sources._shape import read_items
-    from monitor.sources.bluesky import parse_item
-    from monitor.sources.mastodon import parse_status
 
     def as_post(item: Any) -> FetchedPost:
         return post_of(item, Keys([item], {}).of(item))
