@@ -142,7 +142,7 @@ def _depth(markup: str) -> int:
 
 
 def _read_node(root: LexborNode, base: str) -> Page:
-    parts: list[str] = []
+    parts: list[str | int] = []
     alt_texts: list[str] = []
     media: list[Media] = []
     node: LexborNode | None = root
@@ -150,10 +150,23 @@ def _read_node(root: LexborNode, base: str) -> Page:
         _enter(node, base, parts, alt_texts, media)
         child = None if node.tag == "a" and _shortened(node) else node.child
         node = child or _leave_to_next(node, root, parts)
-    return Page(text=tidy("".join(parts)), alt_texts=alt_texts, media=media)
+    return Page(text=tidy(_joined(parts)), alt_texts=alt_texts, media=media)
 
 
-def _enter(node: LexborNode, base: str, parts: list[str], alt_texts: list[str], media: list[Media]) -> None:
+def _joined(parts: list[str | int]) -> str:
+    """The pieces of text; a number stands for at least so many line ends, however many elements begin and end there."""
+    joined: list[str] = []
+    ends = 0
+    for part in parts:
+        if isinstance(part, int):
+            ends = max(ends, part)
+        elif not ends or part.strip(" "):
+            joined += ["\n" * ends, part]
+            ends = 0
+    return "".join(joined)
+
+
+def _enter(node: LexborNode, base: str, parts: list[str | int], alt_texts: list[str], media: list[Media]) -> None:
     tag = node.tag
     if tag == "-text":
         parts.append(re.sub(r"[ \t\r\n\f]+", " ", node.text_content or ""))
@@ -169,21 +182,21 @@ def _enter(node: LexborNode, base: str, parts: list[str], alt_texts: list[str], 
     elif tag == "a" and (href := _shortened(node)):
         parts.append(href)
     elif tag in _PARAGRAPHS:
-        parts.append("\n\n")
+        parts.append(2)
     elif tag in _LINES:
-        parts.append("\n")
+        parts.append(1)
     elif tag in ("td", "th"):
         parts.append(" ")
 
 
-def _leave_to_next(node: LexborNode, root: LexborNode, parts: list[str]) -> LexborNode | None:
+def _leave_to_next(node: LexborNode, root: LexborNode, parts: list[str | int]) -> LexborNode | None:
     """Close the element and those that end with it; the node that follows, or None when ``root`` is closed."""
     here: LexborNode | None = node
     while here is not None:
         if here.tag in _PARAGRAPHS:
-            parts.append("\n\n")
+            parts.append(2)
         elif here.tag in _LINES:
-            parts.append("\n")
+            parts.append(1)
         if here.mem_id == root.mem_id:
             return None
         if here.next is not None:

@@ -282,7 +282,11 @@ class Mastodon(Source):
                 permanent=True,
             )
         if answer.status in (404, 410):
-            raise FetchError(f"{server} knows no account {address} ({answer.status}).", kind="gone")
+            raise FetchError(
+                f"{server} knows no account {address} ({answer.status}). If its posts live on another host than its name "
+                f"says, give the profile's address.",
+                kind="gone",
+            )
         answer.raise_for_status()
         raise FetchError(f"{server} answered {answer.status} without content for {address}.", kind="malformed")
 
