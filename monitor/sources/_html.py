@@ -32,6 +32,9 @@ _PARAGRAPHS = frozenset(
 )
 _LINES = frozenset({"div", "li", "tr", "dt", "dd", "header", "footer", "main", "figcaption", "hr", "address"})
 _UNSEEN = "script, style, template, noscript, head, title, iframe, object, form, select, button, .quote-inline"
+_HAS_UNSEEN = re.compile(
+    r"<(?:script|style|template|noscript|title|iframe|object|form|select|button)|quote-inline", re.IGNORECASE
+)
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9:-]{0,40})[^<>]*>|<!--|-->")
 _FLAT = frozenset({"br", "img", "hr", "input", "link", "meta", "wbr", "source", "p", "li", "td", "tr", "th"})
 """Elements that hold nothing or that the parser closes by itself before the next of their kind."""
@@ -70,9 +73,10 @@ def html_to_text(markup: str) -> str:
 def parse(markup: str) -> LexborHTMLParser:
     """The parsed document, without what a reader never sees."""
     tree = LexborHTMLParser(markup)
-    for node in tree.css(_UNSEEN):
-        if node.tag not in ("head", "body", "html"):
-            node.decompose()
+    if _HAS_UNSEEN.search(markup):
+        for node in tree.css(_UNSEEN):
+            if node.tag not in ("head", "body", "html"):
+                node.decompose()
     return tree
 
 

@@ -283,8 +283,8 @@ class Mastodon(Source):
             )
         if answer.status in (404, 410):
             raise FetchError(
-                f"{server} knows no account {address} ({answer.status}). If its posts live on another host than its name "
-                f"says, give the profile's address.",
+                f"{server} knows no account {address} ({answer.status}). If its posts live on another host than its "
+                f"name says, give the profile's address.",
                 kind="gone",
             )
         answer.raise_for_status()
