@@ -121,6 +121,7 @@ class Mastodon(Source):
         seen = string(target.cursor.get("newest_id"))
         rest, ended, reached = await self._read_on(fetch, target, account_id, page, seen, first)
         if seen and reached and not ended:
+            del cursor["last"]  # the rest must be asked for even if the newest page stays as it is
             notes.append(
                 f"More than {self.max_pages} pages are new since the last poll: the rest is read at the next one."
             )
