@@ -4,7 +4,7 @@
 * ``char``: for each distinct word the TF-IDF of its letter sequences, length 1; the text's are their sum over the
   square root of their number. So a word's share is known once and for all, and can be kept: this is what makes
   scoring fast.
-* ``cue``: cues present, each :data:`CUE_SCALE`.
+* ``cue``: cues present, each as large as :class:`Scales` says.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class Scales:
     """How large each block is made before the regularised fit: a larger block is cheaper to use."""
 
     word: float = 1.0
-    char: float = 1.0
-    cue: float = 0.3
+    char: float = 0.5
+    cue: float = 0.2
 
 
 def word_terms(words: Sequence[str]) -> set[str]:

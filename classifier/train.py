@@ -39,7 +39,7 @@ class Settings:
 
     strength: float = 4.0
     """Inverse of the regularisation (scikit-learn's C)."""
-    scales: Scales = field(default_factory=Scales)
+    scales: Scales = field(default_factory=lambda: Scales(word=1.0, char=0.5, cue=0.2))
     rarest_word: int = 2
     rarest_letters: int = 3
     rarest_cue: int = 3
@@ -86,9 +86,8 @@ def train(
         raise TrainingError(f"training needs at least {_FOLDS} matches and {_FOLDS} texts without a match")
     learner = _Learner(examples, terms, settings, seed)
     held_out = learner.held_out()
-    reasons = [example.reason for example in examples]
     calibration = _platt(held_out[:, 0], labels, np.array([e.weight for e in examples]))
-    queue, alert = choose(held_out[:, 0], labels, reasons, settings.target)
+    queue, alert = choose(held_out[:, 0], labels.tolist(), settings.target)
     weights = learner.fit(
         range(len(examples)),
         calibration=calibration,
@@ -142,7 +141,7 @@ class _Learner:
         folds = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=self.seed)
         result = np.zeros((len(self.examples), len(COLUMNS)))
         for inside, outside in folds.split(groups, labels, groups):
-            scorer = Scorer(self.fit(inside), self.terms)
+            scorer = Scorer(self.fit(inside, columns=1 + len(THEMES)), self.terms)
             result[outside] = self._decide(scorer, outside)
         return result
 
@@ -159,7 +158,7 @@ class _Learner:
         long_matches = [n for n in numbers if self.all[n].label and len(self.docs_of[n]) > 1]
         docs = [d for n in numbers if n not in set(long_matches) for d in self.docs_of[n]]
         if long_matches:
-            first = Scorer(self._fit(docs, matches_only=True), self.terms)
+            first = Scorer(self._fit(docs, columns=1), self.terms)
             for n in long_matches:
                 mine = self.docs_of[n]
                 docs.append(mine[int(first.decisions([self.docs[d].words for d in mine])[:, 0].argmax())])
@@ -169,7 +168,7 @@ class _Learner:
         self,
         docs: Sequence[int],
         *,
-        matches_only: bool = False,
+        columns: int = len(COLUMNS),
         calibration: tuple[float, float] = (1.0, 0.0),
         thresholds: Any = None,
         theme_thresholds: dict[str, float] | None = None,
@@ -191,7 +190,7 @@ class _Learner:
         by_cue = CountVectorizer(analyzer=lambda names: names, binary=True, min_df=s.rarest_cue)
         cue = by_cue.fit_transform([self.docs[d].cues for d in docs]) * s.scales.cue
         features = sparse.hstack([word, char, cue]).tocsr()
-        coefficients, bias = self._columns(features, docs, matches_only)
+        coefficients, bias = self._columns(features, docs, columns)
         sizes = np.cumsum([word.shape[1], char.shape[1]])
         parts = np.split(coefficients, sizes)
         from classifier.values import Thresholds
@@ -210,7 +209,7 @@ class _Learner:
             about=about or {},
         )
 
-    def _columns(self, features: Any, docs: Sequence[int], matches_only: bool) -> tuple[Floats, Floats]:
+    def _columns(self, features: Any, docs: Sequence[int], first_columns: int) -> tuple[Floats, Floats]:
         from sklearn.linear_model import LogisticRegression
 
         rows = [self.all[self.docs[d].example] for d in docs]
@@ -220,7 +219,7 @@ class _Learner:
         coefficients = np.zeros((features.shape[1], len(COLUMNS)))
         bias = np.full(len(COLUMNS), -4.0)
         for column, name in enumerate(COLUMNS):
-            if matches_only and column:
+            if column == first_columns:
                 break
             use = np.ones(len(rows), dtype=bool)
             if column == 0:
@@ -234,7 +233,7 @@ class _Learner:
                 continue
             # liblinear: one thread, no BLAS whose last digits depend on the machine.
             fit = LogisticRegression(
-                solver="liblinear", C=self.settings.strength, random_state=self.seed, intercept_scaling=4.0, tol=1e-4
+                solver="liblinear", C=self.settings.strength, random_state=self.seed, intercept_scaling=4.0, tol=1e-3
             )
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
