@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "monitor.alerts": {"monitor.errors", "monitor.alerts"},
     "monitor.sample": {"monitor.sample"},
 }
-OUTER = ("monitor.cli", "monitor.schedule", "monitor.web")
+OUTER = ("monitor.__main__", "monitor.cli", "monitor.schedule", "monitor.slack", "monitor.web")
 """The outer ring: only it imports itself, beside the program's entry."""
 
 
