@@ -14,11 +14,15 @@ SQLModel.metadata.naming_convention = {
 
 from models.account import Account, Coverage, Health, Role
 from models.agency import Agency, Agreement
+from models.audit import AuditDraw, AuditPost
 from models.classifier import ClassifierVersion, Score
+from models.drift import DriftReading
 from models.evidence import Blob, Capture, Event
 from models.flag import Alert, AlertState, Destination, Flag
 from models.post import Authorship, FetchedPost, Media, Post, PostVersion
 from models.review import Review, Verdict
+from models.textlabel import TextLabel
+from models.trust import Trust
 
 __all__ = [
     "Account",
@@ -26,12 +30,15 @@ __all__ = [
     "Agreement",
     "Alert",
     "AlertState",
+    "AuditDraw",
+    "AuditPost",
     "Authorship",
     "Blob",
     "Capture",
     "ClassifierVersion",
     "Coverage",
     "Destination",
+    "DriftReading",
     "Event",
     "FetchedPost",
     "Flag",
@@ -42,5 +49,7 @@ __all__ = [
     "Review",
     "Role",
     "Score",
+    "TextLabel",
+    "Trust",
     "Verdict",
 ]

@@ -31,6 +31,8 @@ class ClassifierVersion(SQLModel, table=True):
     trained_at: datetime = Field(default_factory=utcnow)
     trained_by: str = ""
     activated_at: datetime | None = None
+    pinned_at: datetime | None = None
+    """Since when this version stays on duty whatever a retraining or a new release brings."""
 
 
 class Score(SQLModel, table=True):

@@ -1,4 +1,4 @@
-"""The way back: agreed verdicts become examples, a candidate is trained, and it goes on duty only if it is not worse."""
+"""The way back: agreed labels become examples, a candidate is trained, and it goes on duty only if it is not worse."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,16 +11,16 @@ from sqlmodel import Session, col
 import classifier
 from classifier import Example
 from models.account import Account
-from models.classifier import ClassifierVersion
 from models.db import Database
 from models.evidence import Event
 from models.post import Post, PostVersion
 from models.review import Verdict
 from monitor.config import Config
 from monitor.errors import SheriffwatchError
+from monitor.learning import promotion
 from monitor.review.verdicts import agreed, in_force
 from monitor.scoring import TEST_PLATFORM
-from monitor.versions import active, active_row
+from monitor.versions import active
 
 LEAST_LABELS = 20
 MARGIN = 0.01
@@ -93,9 +93,10 @@ def retrain(db: Database, config: Config, *, by: str, now: datetime, least_label
         )
     duty = active(db, config)
     trained = classifier.train([*classifier.load_corpus(), *labels])
-    directory = config.folder / config.classifier.directory
-    saved = classifier.save(trained, directory)
-    candidate = classifier.load(saved.path, sha256=saved.sha256)
+    row = promotion.keep_candidate(
+        db, config, trained, by=by, now=now, reason="retrained from labels", parent=duty.version
+    )
+    candidate = classifier.load(Path(row.path), sha256=row.sha256)
     frozen = classifier.load_frozen()
     before = _figures(classifier.evaluate(duty.classifier, frozen))
     after = _figures(classifier.evaluate(candidate, frozen))
@@ -109,17 +110,11 @@ def retrain(db: Database, config: Config, *, by: str, now: datetime, least_label
         else f"worse: {', '.join(worse)}"
     )
     with db.write() as session:
-        row = _row(session, saved.version)
-        if row is None:
-            row = ClassifierVersion(version=saved.version, sha256=saved.sha256, queue_threshold=0, alert_threshold=0)
-            session.add(row)
-        row.path, row.sha256 = str(saved.path), saved.sha256
-        row.queue_threshold, row.alert_threshold = candidate.thresholds.queue, candidate.thresholds.alert
-        row.figures = {"frozen": after, "labels": len(labels)}
-        row.parent, row.trained_at, row.trained_by, row.reason = duty.version, now, by, reason
-        session.flush()
+        row = promotion.get(session, row.version)
+        row.figures, row.reason = {"frozen": after, "labels": len(labels)}, reason
+        session.add(row)
         if promoted:
-            _activate(session, row, by=by, now=now)
+            promotion.activate(session, row, by=by, now=now, reason=reason)
         session.add(
             Event(
                 at=now,
@@ -129,56 +124,7 @@ def retrain(db: Database, config: Config, *, by: str, now: datetime, least_label
                 data={"promoted": promoted, "reason": reason, "before": before, "after": after, "labels": len(labels)},
             )
         )
-    return Outcome(saved.version, promoted, reason, len(labels), before, after)
-
-
-def promote(db: Database, version: str, *, by: str, now: datetime) -> ClassifierVersion:
-    """Put a version on duty. Running processes take it up at their next pass."""
-    with db.write() as session:
-        row = _row(session, version)
-        if row is None:
-            raise SheriffwatchError(f"There is no version “{version}”. “sheriffwatch classifier list” shows them.")
-        if row.path and not Path(row.path).is_file():
-            raise SheriffwatchError(f"The artifact of {version} is not at {row.path} any more.")
-        _activate(session, row, by=by, now=now)
-    return row
-
-
-def rollback(db: Database, *, by: str, now: datetime) -> ClassifierVersion:
-    """Put the version back on duty that was on duty before this one."""
-    with db.read() as session:
-        current = active_row(session)
-        before = session.execute(
-            sa.select(ClassifierVersion)
-            .where(
-                col(ClassifierVersion.activated_at).is_not(None),
-                col(ClassifierVersion.id) != (current.id if current else 0),
-            )
-            .order_by(col(ClassifierVersion.activated_at).desc())
-            .limit(1)
-        ).scalar()
-    if before is None:
-        raise SheriffwatchError("There is no earlier version to go back to.")
-    return promote(db, before.version, by=by, now=now)
-
-
-def versions(session: Session) -> list[ClassifierVersion]:
-    """All versions, the newest first."""
-    return list(session.execute(sa.select(ClassifierVersion).order_by(col(ClassifierVersion.id).desc())).scalars())
-
-
-def _activate(session: Session, row: ClassifierVersion, *, by: str, now: datetime) -> None:
-    current = active_row(session)
-    if current is not None and current.id != row.id:
-        current.status = "retired"
-        session.add(current)
-    row.status, row.activated_at = "active", now
-    session.add(row)
-    session.add(Event(at=now, kind="classifier.activated", actor=by, subject=f"classifier:{row.version}"))
-
-
-def _row(session: Session, version: str) -> ClassifierVersion | None:
-    return session.execute(sa.select(ClassifierVersion).where(col(ClassifierVersion.version) == version)).scalar()
+    return Outcome(row.version, promoted, reason, len(labels), before, after)
 
 
 def _figures(report: Any) -> dict[str, float]:
