@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow lint format lock train bench clean
+.PHONY: help install demo test test-slow lint format lock train pictures bench clean
 
 help:  ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -43,6 +43,9 @@ lock:  ## Resolve the dependencies anew (needs uv)
 
 train: $(STAMP)  ## Train the bundled classifier from the corpus
 	$(BIN)/python -m classifier.train
+
+pictures: $(STAMP)  ## Draw the pictures of the documentation anew
+	$(BIN)/python docs/pictures/demo.py
 
 bench: $(STAMP)  ## All benchmarks, as ratios
 	$(BIN)/python bench/poll.py

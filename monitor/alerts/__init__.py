@@ -84,13 +84,16 @@ class Channel(BaseModel):
     """Set from the file name."""
     rate_per_s: ClassVar[float] = 0.0
     """The most messages a second to one destination; 0 is unlimited."""
-    can_find: ClassVar[bool] = False
-    """Whether :meth:`find` can look a message up after an unclear answer."""
 
     @property
     def ready(self) -> bool:
         """Whether the settings are enough to send. A channel that is not ready is left out."""
         return True
+
+    @property
+    def can_find(self) -> bool:
+        """Whether :meth:`find` can look a message up after an unclear answer."""
+        return False
 
     @property
     def default_destination(self) -> str:

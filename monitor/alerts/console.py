@@ -24,8 +24,12 @@ class Console(Channel):
 
 def print_message(message: Message, stream: TextIO) -> None:
     """Print a message as a panel; foreign text can neither colour nor steer the terminal."""
-    terminal = Terminal(file=stream, highlight=False, soft_wrap=False)
-    terminal.print(Panel(_body(message), title=escape(_plain(message.headline)), title_align="left", expand=False))
+    Terminal(file=stream, highlight=False, soft_wrap=False).print(panel(message))
+
+
+def panel(message: Message) -> Panel:
+    """The message as it stands in a terminal."""
+    return Panel(_body(message), title=escape(_plain(message.headline)), title_align="left", expand=False)
 
 
 def _body(message: Message) -> Text:

@@ -33,7 +33,10 @@ class Letterbox(Channel):
 
 class FindingLetterbox(Letterbox):
     name: ClassVar[str] = "box"
-    can_find: ClassVar[bool] = True
+
+    @property
+    def can_find(self):
+        return True
 
     async def find(self, message, since):
         return self.knows.get(message.id)
