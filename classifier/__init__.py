@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from classifier.artifact import ArtifactError, ArtifactInfo, load, save
-    from classifier.evaluate import Report, evaluate
+    from classifier.evaluation import Figure, Report, evaluate
     from classifier.examples import CorpusError, Row, load_corpus, load_frozen, load_functional, read_rows
     from classifier.pipeline import Classifier
-    from classifier.train import TEST_SENTENCE, Settings, Trained, TrainingError, train
+    from classifier.terms import TermError, load_terms
+    from classifier.training import TEST_SENTENCE, Settings, Trained, TrainingError, train
     from classifier.values import (
         DISGUISE,
         REASONS,
@@ -25,11 +26,14 @@ if TYPE_CHECKING:
     )
 
 _HOME = {
+    "versioncard": ("card",),
+    "datasets": ("DatasetError", "import_dataset"),
+    "terms": ("TermError", "load_terms"),
     "artifact": ("ArtifactError", "ArtifactInfo", "load", "save"),
-    "evaluate": ("Report", "evaluate"),
+    "evaluation": ("Figure", "Report", "evaluate"),
     "examples": ("CorpusError", "Row", "load_corpus", "load_frozen", "load_functional", "read_rows"),
     "pipeline": ("Classifier",),
-    "train": ("TEST_SENTENCE", "Settings", "Trained", "TrainingError", "train"),
+    "training": ("TEST_SENTENCE", "Settings", "Trained", "TrainingError", "train"),
     "values": ("DISGUISE", "REASONS", "THEMES", "Contribution", "Example", "ScoreValues", "Thresholds"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -44,19 +48,25 @@ __all__ = [
     "Classifier",
     "Contribution",
     "CorpusError",
+    "DatasetError",
     "Example",
+    "Figure",
     "Report",
     "Row",
     "ScoreValues",
     "Settings",
+    "TermError",
     "Thresholds",
     "Trained",
     "TrainingError",
+    "card",
     "evaluate",
+    "import_dataset",
     "load",
     "load_corpus",
     "load_frozen",
     "load_functional",
+    "load_terms",
     "read_rows",
     "save",
     "train",
@@ -66,6 +76,5 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'classifier' has no attribute {name!r}")
-    # The functions ``train`` and ``evaluate`` shadow their modules on purpose: users import the functions.
     value = globals()[name] = getattr(import_module(f"classifier.{_MODULE_OF[name]}"), name)
     return value

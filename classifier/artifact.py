@@ -26,7 +26,7 @@ from classifier.values import Thresholds
 from classifier.weights import COLUMNS, Block, Floats, Weights
 
 if TYPE_CHECKING:
-    from classifier.train import Trained
+    from classifier.training import Trained
 
 BUNDLED = Path(__file__).with_name("artifact")
 FORMAT = 1

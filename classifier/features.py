@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from classifier.cues import cues_of
 from classifier.terms import Terms
@@ -33,7 +34,7 @@ class Scales:
 def word_terms(words: Sequence[str]) -> set[str]:
     """Return the words and word pairs of a text."""
     terms = set(words)
-    terms.update(map(" ".join, zip(words, words[1:], strict=False)))
+    terms.update(map(" ".join, pairwise(words)))
     return terms
 
 

@@ -9,13 +9,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
 
-_ENGLISH = frozenset(
-    "the of and to in is are was were for that with this be have has from at by we our you your they their it not will "
-    "who an or as what which been if all but there when more about out than".split()
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_ENGLISH = _words(
+    "the of and to in is are was were for that with this be have has from at by we our you your they "
+    "their it not will who an or as what which been if all but there when more about out than"
 )
-_SPANISH = frozenset(
-    "el la los las de del que y en un una por con para se su sus al es son fue han este esta como pero nuestro nuestra "
-    "nuestros nuestras lo le les ya muy mas sin sobre hay".split()
+_SPANISH = _words(
+    "el la los las de del que y en un una por con para se su sus al es son fue han este esta como pero "
+    "nuestro nuestra nuestros nuestras lo le les ya muy mas sin sobre hay"
 )
 _FEWEST_LETTERS = 12
 

@@ -13,8 +13,21 @@ from functools import cache
 from importlib.resources import files
 
 # Letters that UTS #39 files under another skeleton than the eye does, or leaves out, in words of Latin letters.
-_BY_EYE = {"ı": "i", "ɩ": "i", "ʟ": "l", "ɑ": "a", "ɡ": "g", "ϲ": "c", "ᴀ": "a", "ᴇ": "e", "ɪ": "i", "ɢ": "g", "ꜱ": "s", "ɴ": "n"}
-_PUNCTUATION = str.maketrans("‘’‚‛ʼ′“”„‟″«»‐‑‒–—―…", "''''''\"\"\"\"\"\"\"------.")
+_BY_EYE = {
+    "ı": "i",
+    "ɩ": "i",
+    "ʟ": "l",
+    "ɑ": "a",
+    "ɡ": "g",
+    "ϲ": "c",
+    "ᴀ": "a",
+    "ᴇ": "e",
+    "ɪ": "i",
+    "ɢ": "g",
+    "ꜱ": "s",
+    "ɴ": "n",
+}
+_PUNCTUATION = str.maketrans("‘’‚‛ʼ′“”„‟″«»‐‑‒–—―…", '\'\'\'\'\'\'"""""""------.')
 
 INVISIBLE = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"

@@ -102,9 +102,7 @@ class Classifier:
         slope, offset = self.weights.calibration
         return logistic(decision * slope + offset)
 
-    def _values(
-        self, texts: Sequence[str], read: Sequence[_Read], best: Rows, decisions: Floats
-    ) -> list[ScoreValues]:
+    def _values(self, texts: Sequence[str], read: Sequence[_Read], best: Rows, decisions: Floats) -> list[ScoreValues]:
         probability = self._calibrate(decisions[:, 0]).tolist()
         themes = logistic(decisions[:, 1 : 1 + len(THEMES)])
         over = themes >= self._theme_limits

@@ -66,22 +66,23 @@ class Scorer:
             letter_rows += map(self._letter_row, distinct)
             letter_counts.append(len(distinct))
             letter_units.append(1.0 / math.sqrt(len(distinct)) if distinct else 0.0)
-            rows = [row for cue in cues_of(words, self.terms) if (row := cue_index(cue.name)) is not None]
-            cue_rows += rows
-            cue_counts.append(len(rows))
-        total = self.weights.bias + _sums(self._word, word_rows, word_counts) * np.array(word_units)[:, None]
+            cues = [number for cue in cues_of(words, self.terms) if (number := cue_index(cue.name)) is not None]
+            cue_rows += cues
+            cue_counts.append(len(cues))
+        total: Floats = self.weights.bias + _sums(self._word, word_rows, word_counts) * np.array(word_units)[:, None]
         total += _sums(self._letters, letter_rows, letter_counts) * np.array(letter_units)[:, None]
         total += _sums(self._cue, cue_rows, cue_counts)
         return total
 
     def _letter_row(self, word: str) -> int:
-        row = self._kept.get(word)
-        if row is None:
-            row = len(self._kept)
-            if row == len(self._letters):
-                self._letters = np.concatenate([self._letters, np.zeros_like(self._letters)])
-            self._letters[row] = self.letters_of(word)
-            self._kept[word] = row
+        kept = self._kept.get(word)
+        if kept is not None:
+            return kept
+        row = len(self._kept)
+        if row == len(self._letters):
+            self._letters = np.concatenate([self._letters, np.zeros_like(self._letters)])
+        self._letters[row] = self.letters_of(word)
+        self._kept[word] = row
         return row
 
     def letters_of(self, word: str) -> Floats:

@@ -6,8 +6,9 @@ A file holds tables, one a cue::
     about = "calls to remove people"
     terms = ["deport", "send them( all)? (back|home)", "go back to"]
 
-Each term is one word or several, ``( all)?`` being a word that may be missing; each word is a small pattern in RE2 syntax
-that must match the whole word, in small letters and without accents. RE2 runs in linear time, so no term can hang the scoring.
+Each term is one word or several, ``( all)?`` being a word that may be missing; each word is a small pattern in RE2
+syntax that must match the whole word, in small letters and without accents. RE2 runs in linear
+time, so no term can hang the scoring.
 """
 
 from __future__ import annotations

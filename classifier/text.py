@@ -15,7 +15,9 @@ from typing import NamedTuple
 from classifier import lookalikes
 from classifier.disguise import Lexicon
 
-_URL = re.compile(r"(?:https?://|www\.|t\.co/|pic\.twitter\.com/)\S+|\b[\w.+-]{1,64}@[\w-]{1,64}\.\w[\w.]*", re.IGNORECASE)
+_URL = re.compile(
+    r"(?:https?://|www\.|t\.co/|pic\.twitter\.com/)\S+|\b[\w.+-]{1,64}@[\w-]{1,64}\.\w[\w.]*", re.IGNORECASE
+)
 _MENTION = re.compile(r"(?<!\w)[@＠]\w[\w.]*")
 _HASHTAG = re.compile(r"[#＃](\w+)")
 _ENTITY = re.compile(r"&(?:#\d{1,6}|#x[0-9a-fA-F]{1,5}|[a-zA-Z]{2,8});")

@@ -25,7 +25,7 @@ class Target:
     evaluation report shows the precision at several prevalences.
     """
 
-    queue_precision: float = 0.9
+    queue_precision: float = 0.87
     alert_precision: float = 0.95
 
 
@@ -49,7 +49,7 @@ def choose(decisions: Floats, labels: Sequence[int], target: Target) -> tuple[fl
 
 
 def precision_at(recall: float, false_share: float, prevalence: float) -> float:
-    """Return the precision when ``prevalence`` of posts match, ``recall`` is caught and ``false_share`` flagged wrongly."""
+    """Return the precision when ``prevalence`` of posts match and ``false_share`` of the others are flagged."""
     caught = recall * prevalence
     return caught / (caught + false_share * (1 - prevalence)) if caught else 0.0
 

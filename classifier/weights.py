@@ -1,4 +1,4 @@
-"""What training finds and an artifact keeps: vocabularies, weights, calibration, thresholds, terms. Checked when made."""
+"""What training finds and an artifact keeps: vocabularies, weights, calibration, thresholds, terms. Always checked."""
 
 from __future__ import annotations
 

@@ -19,13 +19,14 @@ from classifier.terms import Terms, load_terms
 from classifier.text import normalise
 from classifier.thresholds import Target, as_thresholds, choose
 from classifier.tokens import words_of
-from classifier.values import REASONS, THEMES, Example
+from classifier.values import THEMES, Example, Thresholds
 from classifier.weights import COLUMNS, Block, Floats, Weights
 
-TEST_SENTENCE = "This is the sheriffwatch test sentence. It means nobody: please reject it."
-"""A harmless sentence that every version flags, so that ``send-test`` walks the whole path."""
-TEST_CUE = ("test_sentence", ("sheriffwatch test sentence",))
-_TEST_WEIGHT = 40.0
+TEST_SENTENCE = "Sheriffwatch selftest: a harmless sheriffwatch selftest sentence."
+"""A harmless sentence that every version flags, so that ``send-test`` walks the whole path. Its words occur nowhere
+else, so that learning it moves no other text."""
+TEST_CUE = ("test_sentence", ("sheriffwatch selftest",))
+_TEST_WEIGHT = 15.0
 _FOLDS = 5
 
 
@@ -193,8 +194,6 @@ class _Learner:
         coefficients, bias = self._columns(features, docs, columns)
         sizes = np.cumsum([word.shape[1], char.shape[1]])
         parts = np.split(coefficients, sizes)
-        from classifier.values import Thresholds
-
         return Weights(
             word=Block(tuple(by_word.get_feature_names_out()), np.asarray(by_word.idf_, float), parts[0]),
             char=Block(tuple(by_letters.get_feature_names_out()), np.asarray(by_letters.idf_, float), parts[1]),
@@ -216,8 +215,8 @@ class _Learner:
         labels = np.array([row.label for row in rows])
         counts = np.array([len(self.docs_of[self.docs[d].example]) for d in docs])
         weight = np.array([row.weight for row in rows]) / np.sqrt(np.where(labels == 1, 1, counts))
-        coefficients = np.zeros((features.shape[1], len(COLUMNS)))
-        bias = np.full(len(COLUMNS), -4.0)
+        coefficients: Floats = np.zeros((features.shape[1], len(COLUMNS)))
+        bias: Floats = np.full(len(COLUMNS), -4.0, dtype=np.float64)
         for column, name in enumerate(COLUMNS):
             if column == first_columns:
                 break
@@ -233,7 +232,11 @@ class _Learner:
                 continue
             # liblinear: one thread, no BLAS whose last digits depend on the machine.
             fit = LogisticRegression(
-                solver="liblinear", C=self.settings.strength, random_state=self.seed, intercept_scaling=4.0, tol=1e-3
+                solver="liblinear",
+                C=self.settings.strength,
+                random_state=self.seed,
+                intercept_scaling=4.0,
+                tol=1e-3 if column == 0 else 1e-2,
             )
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -241,7 +244,7 @@ class _Learner:
             coefficients[:, column] = fit.coef_[0]
             bias[column] = fit.intercept_[0]
         # Six decimals: far below what matters, and small differences of arithmetic between machines vanish.
-        return np.round(coefficients, 6), np.round(bias, 6)
+        return coefficients.round(6), bias.round(6)
 
 
 def _average(docs: Sequence[Sequence[str]], number: dict[str, int]) -> Any:
@@ -272,13 +275,13 @@ def _theme_limits(held_out: Floats, examples: Sequence[Example]) -> dict[str, fl
     for column, theme in enumerate(THEMES, 1):
         scores = 1 / (1 + np.exp(-held_out[matches, column]))
         has = np.array([theme in example.themes for example in examples])[matches]
-        best = (0.0, 0.5)
+        best, best_f1 = 0.5, -1.0
         for limit in np.arange(0.15, 0.86, 0.05):
             said = scores >= limit
-            both = int((said & has).sum())
-            f1 = 2 * both / max(1, int(said.sum() + has.sum()))
-            best = max(best, (f1, -abs(float(limit) - 0.4), float(limit)) if f1 > best[0] else best, key=lambda b: b[0])
-        limits[theme] = round(best[-1], 2)
+            f1 = 2 * int((said & has).sum()) / max(1, int(said.sum() + has.sum()))
+            if f1 > best_f1:
+                best, best_f1 = float(limit), f1
+        limits[theme] = round(best, 2)
     return limits
 
 
@@ -287,6 +290,3 @@ def _count(names: Any) -> dict[str, int]:
     for name in names:
         counts[name] = counts.get(name, 0) + 1
     return dict(sorted(counts.items()))
-
-
-__all__ = ["REASONS", "TEST_SENTENCE", "Settings", "Trained", "TrainingError", "train"]

@@ -310,7 +310,13 @@ def _themes(rows: Sequence[Row], scores: Sequence[ScoreValues]) -> list[ThemeFig
 def _reliability(probability: Floats, label: Labels) -> list[Bin]:
     place = np.minimum((probability * _BINS).astype(int), _BINS - 1)
     return [
-        Bin(b / _BINS, (b + 1) / _BINS, int(inside.sum()), float(probability[inside].mean()), float(label[inside].mean()))
+        Bin(
+            b / _BINS,
+            (b + 1) / _BINS,
+            int(inside.sum()),
+            float(probability[inside].mean()),
+            float(label[inside].mean()),
+        )
         for b in range(_BINS)
         if (inside := place == b).any()
     ]

@@ -1,0 +1,72 @@
+import json
+import time
+
+import pytest
+
+from classifier import TEST_SENTENCE, ScoreValues
+
+RELEASE = (
+    "The office thanks everyone who came to the open house on Saturday. "
+    "Visitors toured the dispatch center and met K9 Rex. "
+    "Parking along Main Street will be limited next week while crews repair the sidewalk. "
+) * 10
+TELLING = "These illegal aliens are invading our county, they are animals, and we must deport them all."
+
+
+def test_one_telling_sentence_in_a_long_release_is_found_and_quoted(bundled):
+    text = RELEASE + TELLING + " " + RELEASE
+    score = bundled.score([text])[0]
+    assert len(text) > 3000
+    assert score.probability >= bundled.thresholds.queue
+    assert text[slice(*score.passage)].strip() == TELLING
+    assert bundled.score([RELEASE])[0].probability < bundled.thresholds.queue
+
+
+@pytest.mark.parametrize(
+    "text", [TELLING, RELEASE + TELLING, "і l l e g a l s \u200b go home #DeportThemAll", "", "☂☂☂"]
+)
+def test_contributions_add_up_to_the_decision_and_stand_in_the_original(bundled, text):
+    score = bundled.explain(text)
+    assert sum(c.weight for c in score.contributions) == pytest.approx(score.decision, abs=1e-9)
+    assert all(0 <= start <= end <= len(text) for c in score.contributions for start, end in c.spans)
+
+
+def test_a_score_survives_json(bundled):
+    score = bundled.explain(TELLING)
+    assert ScoreValues.from_dict(json.loads(json.dumps(score.to_dict()))) == score
+
+
+@pytest.mark.parametrize("text", ["", " \n", "☂️🎉", "a" * 100_000, "\x00\x00", "1 " * 50_000, "ab." * 33_000,
+                                  "#" * 100_000,
+                                  "_" * 100_000, "\u202e" * 50_000, "é_" * 50_000, "$1" * 50_000])  # fmt: skip
+def test_odd_input_is_scored_in_bounded_time(bundled, text):
+    started = time.process_time()
+    score = bundled.score([text])[0]
+    assert 0 <= score.probability <= 1
+    assert time.process_time() - started < 5
+
+
+@pytest.mark.parametrize(
+    ("text", "lang"),
+    [
+        ("The road is closed and we ask you to stay at home.", "en"),
+        ("La oficina del sheriff informa que la carretera está cerrada por una tormenta.", "es"),
+        ("Das Büro bleibt heute wegen des Sturms geschlossen, bitte bleiben Sie zu Hause.", "de"),
+        ("☂", "und"),
+    ],
+)
+def test_the_language_is_named(bundled, text, lang):
+    assert bundled.score([text])[0].lang == lang
+
+
+def test_the_test_sentence_alerts_and_nothing_near_it_does(bundled):
+    scores = bundled.score([TEST_SENTENCE, "This is a harmless test of the emergency alert system."])
+    assert scores[0].probability >= bundled.thresholds.alert
+    assert scores[1].probability < bundled.thresholds.queue
+
+
+def test_a_flagged_text_gives_themes_and_an_unflagged_one_a_reason_code(bundled):
+    flagged, ordinary = bundled.score([TELLING, "K9 Rex found a missing boy near the creek this morning."])
+    assert "invasion" in flagged.reasons or "illegals" in flagged.reasons
+    assert ordinary.reasons == ("ordinary",)
+    assert ordinary.passage is None
