@@ -67,6 +67,33 @@ class ClassifierConfig(Section):
     queue_threshold: float | None = Field(default=None, ge=0, le=1)
 
 
+class LearningConfig(Section):
+    """``[learning]``: how verdicts become labels, and when a retraining may put a new version on duty."""
+
+    automatic: bool = True
+    """Retrain by itself, while ``run`` runs: after ``after_labels`` new labels or ``every_days`` days."""
+    after_labels: int = Field(default=50, ge=1)
+    every_days: float = Field(default=7, ge=1)
+    least_labels: int = Field(default=20, ge=2)
+    """Agreed labels below which a retraining is refused."""
+    quorum: int = Field(default=2, ge=1)
+    """People a side needs where somebody differs or is unsure. Where nobody does, one verdict is enough."""
+    label_weight: float = Field(default=2.0, gt=0, le=20)
+    """Rows of the corpus that one label weighs as much as."""
+    cap_per_reviewer: float = Field(default=300, gt=0)
+    """The most labels that one person's are worth in a training."""
+    cap_per_account: float = Field(default=100, gt=0)
+    """The most labels that those on one account's posts are worth."""
+    margin: float = Field(default=0.01, ge=0, le=0.2)
+    """How much worse a candidate may be in any figure and still go on duty."""
+    audit_per_week: int = Field(default=25, ge=0, le=1000)
+    """Posts that raised no flag, drawn at random each week for review: they tell how much is missed."""
+    drift_band: float = Field(default=0.25, gt=0)
+    """Population stability index of the scores of a week from which a health alert is sent."""
+    agreement_band: float = Field(default=0.15, gt=0, le=1)
+    """Fall of the agreement between reviewers and classifier from which a health alert is sent."""
+
+
 class WebConfig(Section):
     """``[web]``: the review page."""
 
@@ -101,6 +128,7 @@ class Config(Section):
     http: HttpConfig = Field(default_factory=HttpConfig)
     poll: PollConfig = Field(default_factory=PollConfig)
     classifier: ClassifierConfig = Field(default_factory=ClassifierConfig)
+    learning: LearningConfig = Field(default_factory=LearningConfig)
     web: WebConfig = Field(default_factory=WebConfig)
     accounts: list[AccountConfig] = Field(default_factory=list)
     sources: dict[str, Any] = Field(default_factory=dict)

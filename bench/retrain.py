@@ -1,0 +1,91 @@
+"""A simulated season: reviewers answer 25, 50, 100, 200 posts; what the classifier gains, by the order they are offered.
+
+    python bench/retrain.py posts.jsonl [--orders uncertainty top random] [--steps 25 50 100 200] [--seed 1]
+
+``posts.jsonl``: labelled posts (text, label, perhaps kind, themes, disputed), one a line, never trained on. Half of them
+are the year's posts, the other half measures. The labels go through the product's own rules (groups, caps, weights).
+"""
+
+import argparse
+import json
+import random
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import classifier
+from classifier.evaluation import f1_of
+from monitor.config import LearningConfig
+from monitor.learning import labels
+from monitor.learning.labels import Label
+from monitor.review.selection import Candidate, choose
+
+REASON_OF_KIND = {"illegal_other": "other_illegal", "alien_other": "other_alien"}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file", type=Path, nargs="?")
+    parser.add_argument("--orders", nargs="+", default=["uncertainty", "top", "random"])
+    parser.add_argument("--steps", nargs="+", type=int, default=[25, 50, 100, 200])
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    if options.file is None or not options.file.is_file():
+        print("Skipped: no labelled posts. Give a JSONL file with text and label.")
+        return
+    rows = [json.loads(line) for line in options.file.read_text("utf-8").splitlines() if line.strip()]
+    rows = [row for row in rows if not row.get("disputed")]
+    random.Random(options.seed).shuffle(rows)
+    year, measure = rows[::2], rows[1::2]
+    start = classifier.load()
+    print(f"{len(year)} posts to review, {len(measure)} to measure, from {start.version}, seed {options.seed}")
+    print(f"{'order':12} {'reviews':>7} {'F1':>6} {'AP':>6} {'R@P90':>6} {'best F1':>7} {'seconds':>7}")
+    show("start", 0, start, measure, 0.0)
+    corpus = classifier.load_corpus()
+    for order in options.orders:
+        current, reviewed = start, []
+        for step in options.steps:
+            left = [n for n in range(len(year)) if n not in reviewed]
+            reviewed += offered(order, current, year, left, step - len(reviewed), options.seed)
+            began = time.monotonic()
+            examples = labels.examples([label_of(year[n], n) for n in reviewed], LearningConfig())
+            current = classifier.train([*corpus, *examples]).classifier()
+            show(order, len(reviewed), current, measure, time.monotonic() - began)
+
+
+def offered(order, current, year, left, size, seed):
+    """The next ``size`` posts to review, by their numbers."""
+    probabilities = current.probabilities([year[n]["text"] for n in left])
+    candidates = [Candidate(n, year[n]["text"], float(p)) for n, p in zip(left, probabilities, strict=True)]
+    if order == "random":
+        return random.Random(seed).sample(left, min(size, len(left)))
+    if order == "top":
+        return [c.post_id for c in sorted(candidates, key=lambda c: -c.probability)[:size]]
+    return [pick.post_id for pick in choose(candidates, current.thresholds.queue, size=size)]
+
+
+def label_of(row, number):
+    kind = row.get("kind", "")
+    reason = "" if row["label"] else REASON_OF_KIND.get(kind, kind if kind in classifier.REASONS else "")
+    themes = tuple(theme for theme in row.get("themes") or [kind] if theme in classifier.THEMES) if row["label"] else ()
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    return Label(row["text"], row["label"], themes, reason, 1.0, (f"reviewer {number % 3}",), at, post_id=number + 1)
+
+
+def show(order, reviews, current, measure, seconds):
+    rows = [classifier.Row(row["text"], row["label"], id=str(row.get("id", ""))) for row in measure]
+    report = classifier.evaluate(current, rows, resamples=0)
+    probability = current.probabilities([row.text for row in rows])
+    import numpy as np
+
+    label = np.array([row.label for row in rows])
+    best = max(f1_of(probability >= limit, label) or 0.0 for limit in np.unique(probability))
+    r90 = report.figure("recall_at_p90")
+    print(
+        f"{order:12} {reviews:7} {report.f1:6.3f} {report.average_precision:6.3f} {r90:6.3f} {best:7.3f} {seconds:7.1f}",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    main()
