@@ -24,7 +24,7 @@ def explain(error: BaseException, host: str) -> FetchError:
             reason = getattr(_innermost(cause), "verify_message", "") or _first_line(str(cause))
             return FetchError(f"{host} could not prove who it is: {reason.rstrip('.').lower()}", kind="network")
         if isinstance(cause, ssl.SSLError):
-            return FetchError(f"no secure connection to {host}: {cause.reason or cause}", kind="network")
+            return FetchError(f"no secure connection to {host}: {_tls_reason(cause)}", kind="network")
         if isinstance(cause, aiohttp.ServerDisconnectedError):
             return FetchError(f"{host} closed the connection without an answer", kind="network")
         if isinstance(cause, aiohttp.ClientPayloadError):
@@ -58,6 +58,12 @@ def _innermost(error: BaseException) -> BaseException:
 
 def _system_reason(error: OSError) -> str:
     return os.strerror(error.errno).lower() if error.errno and error.errno > 0 else _first_line(str(error))
+
+
+def _tls_reason(error: BaseException) -> str:
+    # aiohttp's ClientConnectorSSLError is an ssl.SSLError that never got a reason of its own.
+    inner = getattr(error, "os_error", error)
+    return str(getattr(inner, "reason", "") or _first_line(str(inner)))
 
 
 def _first_line(text: str) -> str:
