@@ -1,32 +1,27 @@
 """The way back: agreed labels become examples, a candidate is trained, and it goes on duty only if it is not worse."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-import sqlalchemy as sa
-from sqlmodel import Session, col
+import numpy as np
+from sqlmodel import Session
 
 import classifier
-from classifier import Example
-from models.account import Account
+from classifier import Example, Trained, TrainingError
+from models.classifier import ClassifierVersion
 from models.db import Database
 from models.evidence import Event
-from models.post import Post, PostVersion
-from models.review import Verdict
+from models.flag import Alert
 from monitor.config import Config
 from monitor.errors import SheriffwatchError
-from monitor.learning import promotion
-from monitor.review.verdicts import agreed, in_force
-from monitor.scoring import TEST_PLATFORM
-from monitor.versions import active
-
-LEAST_LABELS = 20
-MARGIN = 0.01
-"""How much worse a candidate may be on the frozen set, in F1 and in average precision, and still be promoted."""
-REVIEW_WEIGHT = 2.0
-"""A reviewed real post weighs as much as this many rows of the corpus."""
+from monitor.learning import flips as flipping
+from monitor.learning import gate, labels, promotion, report
+from monitor.learning.flips import Flip
+from monitor.learning.gate import Comparison, Judged
+from monitor.learning.labels import Label, Labels
+from monitor.versions import Active, active, active_row
 
 
 @dataclass(frozen=True)
@@ -39,6 +34,9 @@ class Outcome:
     labels: int
     before: dict[str, float] = field(default_factory=dict)
     after: dict[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    report: str = ""
+    """Where the page about it lies."""
 
     @property
     def sentence(self) -> str:
@@ -47,85 +45,232 @@ class Outcome:
         return f"{self.version} from {self.labels} labels: {verb}, {self.reason}"
 
 
-def labelled_examples(session: Session) -> list[Example]:
-    """The posts on which the verdicts in force agree, as examples to learn from."""
-    by_post: dict[int, list[Any]] = {}
-    for review in in_force(session):
-        by_post.setdefault(review.post_id, []).append(review)
-    rows = session.execute(
-        sa.select(Post, PostVersion, Account)
-        .join(PostVersion, col(PostVersion.id) == col(Post.current_version_id))
-        .join(Account, col(Account.id) == col(Post.account_id))
-        .where(col(Post.id).in_(by_post), col(Account.platform) != TEST_PLATFORM)
-        .order_by(col(Post.id))
-    ).all()
-    examples = []
-    for post, version, _ in rows:
-        verdict = agreed(by_post[post.id])
-        if verdict in (Verdict.CONFIRMED, Verdict.REJECTED):
-            themes = tuple(sorted({theme for review in by_post[post.id] for theme in review.themes}))
-            reason = next((review.reason for review in by_post[post.id] if review.reason), "")
-            examples.append(
-                Example(
-                    version.readable(),
-                    int(verdict is Verdict.CONFIRMED),
-                    themes,
-                    REVIEW_WEIGHT,
-                    f"post:{post.id}",
-                    "review",
-                    reason,
-                )
-            )
-    return examples
+def retrain(
+    db: Database,
+    config: Config,
+    *,
+    by: str,
+    now: datetime,
+    least_labels: int | None = None,
+    corpus: Sequence[Example] | None = None,
+) -> Outcome:
+    """Train a candidate on the corpus and the agreed labels, and promote it if the gate lets it pass.
 
-
-def retrain(db: Database, config: Config, *, by: str, now: datetime, least_labels: int = LEAST_LABELS) -> Outcome:
-    """Train a candidate on the corpus and the agreed labels, and promote it if it is not worse on the frozen set.
-
-    The classifier on duty goes on working whatever happens. Raises SheriffwatchError when there are too few labels.
+    The candidate is compared with the version on duty on the frozen set, the functional suite, and the labels given
+    since that version was trained, of which each is judged by a fit that had not seen it. The classifier on duty goes
+    on working whatever happens. Raises SheriffwatchError when there are too few labels, or the candidate cannot be
+    trained or saved.
     """
+    rules = config.learning
     with db.read() as session:
-        labels = labelled_examples(session)
-    if len(labels) < least_labels:
-        raise SheriffwatchError(
-            f"{len(labels)} agreed labels are too few to retrain: {least_labels} are needed. "
-            "“sheriffwatch review list” shows what waits."
-        )
+        found = labels.gather(session, rules)
+    needed = rules.least_labels if least_labels is None else least_labels
+    if len(found.agreed) < needed:
+        raise SheriffwatchError(_too_few(found, needed))
     duty = active(db, config)
-    trained = classifier.train([*classifier.load_corpus(), *labels])
+    learned = [*(classifier.load_corpus() if corpus is None else corpus), *labels.examples(found.agreed, rules)]
+    trained = _train(db, learned, by=by, now=now)
     row = promotion.keep_candidate(
         db, config, trained, by=by, now=now, reason="retrained from labels", parent=duty.version
     )
-    candidate = classifier.load(Path(row.path), sha256=row.sha256)
-    frozen = classifier.load_frozen()
-    before = _figures(classifier.evaluate(duty.classifier, frozen))
-    after = _figures(classifier.evaluate(candidate, frozen))
-    worse = [
-        f"{name} {after[name]:.3f} against {before[name]:.3f}" for name in before if after[name] < before[name] - MARGIN
-    ]
-    promoted = not worse
-    reason = (
-        f"not worse on the frozen set (F1 {before['f1']:.3f} → {after['f1']:.3f})"
-        if promoted
-        else f"worse: {', '.join(worse)}"
-    )
+    with db.read() as session:
+        on_duty = promotion.get(session, duty.version)
+        current, candidate = _both(duty, row, config)
+        comparison = gate.compare(
+            current,
+            candidate,
+            classifier.load_frozen(),
+            classifier.load_functional(),
+            reviews=_judged_reviews(found.agreed, on_duty, current, trained),
+            margin=rules.margin,
+        )
+        flips = flipping.flips_between(session, current, candidate)
+    passed, reason = gate.decide(comparison)
+    if row.version == duty.version:
+        passed, reason = False, "the same weights as the version on duty: the labels change nothing"
+    notes = _notes(found)
     with db.write() as session:
-        row = promotion.get(session, row.version)
-        row.figures, row.reason = {"frozen": after, "labels": len(labels)}, reason
+        held = _held_back(session, config, duty) if passed else ""
+        outcome = Outcome(
+            version=row.version,
+            promoted=passed and not held,
+            reason=held or reason,
+            labels=len(found.agreed),
+            before={f"{d.on} {d.figure}": d.before for d in comparison.differences},
+            after={f"{d.on} {d.figure}": d.after for d in comparison.differences},
+            notes=notes,
+            report=_write_page(row, comparison, flips, headline=f"{reason} {held}".strip(), notes=notes),
+        )
+        _store(session, outcome, duty, trained, comparison, by=by, now=now)
+        _announce(session, config, outcome, comparison, flips, now=now)
+    return outcome
+
+
+def compare(db: Database, config: Config, before: str, after: str) -> tuple[Comparison, list[Flip]]:
+    """Compare two versions as a retraining would, and list the posts they decide differently."""
+    from monitor.versions import load
+
+    with db.read() as session:
+        old, new = (load(promotion.get(session, name), config) for name in (before, after))
+        first, second = (
+            promotion.at_thresholds(v.classifier, v.queue_threshold, v.alert_threshold) for v in (old, new)
+        )
+        comparison = gate.compare(
+            first, second, classifier.load_frozen(), classifier.load_functional(), margin=config.learning.margin
+        )
+        return comparison, flipping.flips_between(session, first, second)
+
+
+def _train(db: Database, examples: Sequence[Example], *, by: str, now: datetime) -> Trained:
+    try:
+        return classifier.train(examples)
+    except (TrainingError, ValueError, MemoryError, ArithmeticError) as error:
+        with db.write() as session:
+            session.add(Event(at=now, kind="classifier.training_failed", actor=by, data={"error": str(error)[:500]}))
+        what = "there is not enough memory" if isinstance(error, MemoryError) else str(error)
+        raise SheriffwatchError(
+            f"The candidate could not be trained: {what}. The classifier on duty goes on working. "
+            "“sheriffwatch labels export” shows what it was to learn from."
+        ) from None
+
+
+def _both(duty: Active, row: ClassifierVersion, config: Config) -> tuple[classifier.Classifier, classifier.Classifier]:
+    """Both versions, deciding at the thresholds each would have on duty."""
+    fixed = config.classifier
+    candidate = classifier.load(Path(row.path) if row.path else None, sha256=row.sha256)
+    limits = candidate.thresholds
+    return promotion.at_thresholds(
+        duty.classifier, duty.queue_threshold, duty.alert_threshold
+    ), promotion.at_thresholds(
+        candidate,
+        limits.queue if fixed.queue_threshold is None else fixed.queue_threshold,
+        limits.alert if fixed.alert_threshold is None else fixed.alert_threshold,
+    )
+
+
+def _judged_reviews(
+    agreed: Sequence[Label], on_duty: ClassifierVersion, current: classifier.Classifier, trained: Trained
+) -> Judged | None:
+    """The labels that the version on duty never learned from, and what each version says of them.
+
+    The candidate's word on a label is that of a fit that had seen neither it nor a near copy of it.
+    """
+    learned_some = bool(on_duty.figures.get("labels"))
+    fresh = {label.text: label for label in agreed if not learned_some or label.decided_at > on_duty.trained_at}
+    numbers = [
+        number
+        for number, example in enumerate(trained.examples)
+        if example.source in ("review", "import") and example.text in fresh
+    ]
+    if not numbers:
+        return None
+    slope, offset = trained.weights.calibration
+    decisions = trained.held_out[numbers, 0]
+    return Judged(
+        gate.REVIEWS,
+        np.array([trained.examples[number].label for number in numbers], dtype=np.int64),
+        current.probabilities([trained.examples[number].text for number in numbers]),
+        1 / (1 + np.exp(-(decisions * slope + offset))),
+    )
+
+
+def _held_back(session: Session, config: Config, duty: Active) -> str:
+    """Why a candidate that passed must not go on duty now; empty when it may."""
+    if (pin := promotion.pinned(session)) is not None:
+        return f"it passed the gate, but {pin.version} is pinned (“sheriffwatch classifier pin --off”)"
+    if config.classifier.version != "active":
+        return f"it passed the gate, but classifier.version in the configuration names “{config.classifier.version}”"
+    row = active_row(session)
+    if row is not None and row.version != duty.version:
+        return (
+            f"it passed the gate, but {row.version} was put on duty while it was trained; retrain to compare with that"
+        )
+    return ""
+
+
+def _store(
+    session: Session,
+    outcome: Outcome,
+    duty: Active,
+    trained: Trained,
+    comparison: Comparison,
+    *,
+    by: str,
+    now: datetime,
+) -> None:
+    row = promotion.get(session, outcome.version)
+    if row.version != duty.version:
+        row.figures = {"labels": outcome.labels, **comparison.to_dict()}
+        row.reason, row.parent = outcome.reason, duty.version
         session.add(row)
-        if promoted:
-            promotion.activate(session, row, by=by, now=now, reason=reason)
+    if outcome.promoted:
+        promotion.activate(session, row, by=by, now=now, reason=outcome.reason)
+    session.add(
+        Event(
+            at=now,
+            kind="classifier.retrained",
+            actor=by,
+            subject=f"classifier:{row.version}",
+            data={
+                "promoted": outcome.promoted,
+                "reason": outcome.reason,
+                "compared_with": duty.version,
+                "labels": outcome.labels,
+                "examples_sha256": trained.weights.about.get("corpus", ""),
+                "artifact_sha256": row.sha256,
+                "differences": [asdict(difference) for difference in comparison.differences],
+            },
+        )
+    )
+
+
+def _write_page(
+    row: ClassifierVersion, comparison: Comparison, flips: Sequence[Flip], *, headline: str, notes: Sequence[str]
+) -> str:
+    if not row.path:
+        return ""
+    page = Path(row.path).with_suffix(".html")
+    try:
+        page.write_text(report.as_html(comparison, flips, headline=headline, notes=notes), "utf-8")
+    except OSError:  # the figures stand in the version's row and in the log as well
+        return ""
+    return str(page)
+
+
+def _announce(
+    session: Session, config: Config, outcome: Outcome, comparison: Comparison, flips: Sequence[Flip], *, now: datetime
+) -> None:
+    body = report.as_text(comparison, flips, notes=outcome.notes)
+    for channel in config.ready_channels:
         session.add(
-            Event(
-                at=now,
-                kind="classifier.retrained",
-                actor=by,
-                subject=f"classifier:{row.version}",
-                data={"promoted": promoted, "reason": reason, "before": before, "after": after, "labels": len(labels)},
+            Alert(
+                kind="retraining",
+                channel=channel,
+                dedupe_key=f"retraining:{outcome.version}:{now.isoformat()}",
+                payload={"headline": f"Retraining: {outcome.sentence}", "body": body},
+                created_at=now,
+                next_attempt_at=now,
             )
         )
-    return Outcome(row.version, promoted, reason, len(labels), before, after)
 
 
-def _figures(report: Any) -> dict[str, float]:
-    return {"f1": report.f1, "ap": report.average_precision}
+def _too_few(found: Labels, needed: int) -> str:
+    undecided = f" On {found.undecided} more posts people differ or are unsure." if found.undecided else ""
+    return (
+        f"{len(found.agreed)} agreed labels are too few to retrain: {needed} are needed.{undecided} "
+        "“sheriffwatch review next” shows what to review."
+    )
+
+
+def _notes(found: Labels) -> tuple[str, ...]:
+    notes = []
+    if found.matches in (0, len(found.agreed)):
+        kind = "matches" if found.matches else "no matches"
+        notes.append(
+            f"All {len(found.agreed)} labels are {kind}: review some of the other kind (“sheriffwatch review next”)."
+        )
+    if found.undecided:
+        notes.append(f"{found.undecided} posts have no label, because people differ or are unsure.")
+    if found.contradictory:
+        notes.append(f"{found.contradictory} labels were left out, because others say the opposite of the same text.")
+    return tuple(notes)
