@@ -1,9 +1,9 @@
-"""A simulated season: reviewers answer 25, 50, 100, 200 posts; what the classifier gains, by the order they are offered.
+"""A simulated season: reviewers answer 25 to 200 posts; what the classifier gains, by the order they are offered in.
 
     python bench/retrain.py posts.jsonl [--orders uncertainty top random] [--steps 25 50 100 200] [--seed 1]
 
-``posts.jsonl``: labelled posts (text, label, perhaps kind, themes, disputed), one a line, never trained on. Half of them
-are the year's posts, the other half measures. The labels go through the product's own rules (groups, caps, weights).
+``posts.jsonl``: labelled posts (text, label, perhaps kind, themes, disputed), one a line, that no corpus holds. Half of
+them are the year's posts, the other half measures. Labels go through the product's own rules (groups, caps, weights).
 """
 
 import argparse
@@ -16,8 +16,8 @@ from pathlib import Path
 import classifier
 from classifier.evaluation import f1_of
 from monitor.config import LearningConfig
-from monitor.learning import labels
 from monitor.learning.labels import Label
+from monitor.retrain import training_set
 from monitor.review.selection import Candidate, choose
 
 REASON_OF_KIND = {"illegal_other": "other_illegal", "alien_other": "other_alien"}
@@ -48,8 +48,8 @@ def main() -> None:
             left = [n for n in range(len(year)) if n not in reviewed]
             reviewed += offered(order, current, year, left, step - len(reviewed), options.seed)
             began = time.monotonic()
-            examples = labels.examples([label_of(year[n], n) for n in reviewed], LearningConfig())
-            current = classifier.train([*corpus, *examples]).classifier()
+            answers = [label_of(year[n], n) for n in reviewed]
+            current = classifier.train(training_set(corpus, answers, LearningConfig())).classifier()
             show(order, len(reviewed), current, measure, time.monotonic() - began)
 
 
@@ -81,10 +81,8 @@ def show(order, reviews, current, measure, seconds):
     label = np.array([row.label for row in rows])
     best = max(f1_of(probability >= limit, label) or 0.0 for limit in np.unique(probability))
     r90 = report.figure("recall_at_p90")
-    print(
-        f"{order:12} {reviews:7} {report.f1:6.3f} {report.average_precision:6.3f} {r90:6.3f} {best:7.3f} {seconds:7.1f}",
-        flush=True,
-    )
+    ap = report.average_precision
+    print(f"{order:12} {reviews:7} {report.f1:6.3f} {ap:6.3f} {r90:6.3f} {best:7.3f} {seconds:7.1f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from models.classifier import ClassifierVersion
 from models.db import Database
 from models.evidence import Event
 from models.flag import Alert
-from monitor.config import Config
+from monitor.config import Config, LearningConfig
 from monitor.errors import SheriffwatchError
 from monitor.learning import flips as flipping
 from monitor.learning import gate, labels, promotion, report
@@ -68,7 +68,7 @@ def retrain(
     if len(found.agreed) < needed:
         raise SheriffwatchError(_too_few(found, needed))
     duty = active(db, config)
-    learned = [*(classifier.load_corpus() if corpus is None else corpus), *labels.examples(found.agreed, rules)]
+    learned = training_set(classifier.load_corpus() if corpus is None else corpus, found.agreed, rules)
     trained = _train(db, learned, by=by, now=now)
     row = promotion.keep_candidate(
         db, config, trained, by=by, now=now, reason="retrained from labels", parent=duty.version
@@ -104,6 +104,18 @@ def retrain(
         _store(session, outcome, duty, trained, comparison, by=by, now=now)
         _announce(session, config, outcome, comparison, flips, now=now)
     return outcome
+
+
+def training_set(corpus: Sequence[Example], agreed: Sequence[Label], rules: LearningConfig) -> list[Example]:
+    """What a candidate learns from: the corpus, the labels with their caps, and the test sentence.
+
+    The sentence stands there several times, because what occurs once is too rare to be learned; without it, labels may
+    move the alert threshold above it, and ``send-test`` would fail.
+    """
+    test = [
+        Example(classifier.TEST_SENTENCE, 1, (), 5.0, f"test sentence {number}", "test sentence") for number in range(4)
+    ]
+    return [*corpus, *labels.examples(agreed, rules), *test]
 
 
 def compare(db: Database, config: Config, before: str, after: str) -> tuple[Comparison, list[Flip]]:

@@ -48,8 +48,8 @@ def import_(
         print_json(done)
     else:
         out.print(
-            f"{done.reviews} verdicts on posts and {done.texts} labels on other texts taken, {done.known} known already, "
-            f"{len(done.refused)} rows refused.",
+            f"{done.reviews} verdicts on posts and {done.texts} labels on other texts taken, "
+            f"{done.known} known already, {len(done.refused)} rows refused.",
             soft_wrap=True,
         )
     if done.refused:
@@ -169,8 +169,8 @@ def rescore(
     would = "would be" if dry_run else "are"
     out.print(
         f"{done.texts} texts read by {done.version}: {done.newly_flagged} {would} newly flagged "
-        f"({done.over_alert} of them over the alert threshold, {done.alerts} alerts queued), {done.no_longer} would not "
-        "be flagged any more.",
+        f"({done.over_alert} of them over the alert threshold, {done.alerts} alerts queued), "
+        f"{done.no_longer} would not be flagged any more.",
         markup=False,
         soft_wrap=True,
     )
