@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,8 @@ TEST_SENTENCE = "Sheriffwatch selftest: a harmless sheriffwatch selftest sentenc
 """A harmless sentence that every version flags, so that ``send-test`` walks the whole path. Its words occur nowhere
 else, so that learning it moves no other text."""
 TEST_CUE = ("test_sentence", ("sheriffwatch selftest",))
-_TEST_WEIGHT = 15.0
+_TEST_SHARE = 15.0
+"""What the test cue adds to the decision, in log-odds: set, not learned, so that no examples can contradict it."""
 _FOLDS = 5
 
 
@@ -103,11 +104,23 @@ def train(
             **(about or {}),
         },
     )
-    trained = Trained(weights, held_out, examples)
-    test = trained.classifier().score([TEST_SENTENCE])[0]
-    if test.probability < weights.thresholds.alert:
-        raise TrainingError("the fitted classifier does not flag the test sentence; the examples contradict it")
-    return trained
+    return Trained(_with_test_cue(weights), held_out, examples)
+
+
+def _with_test_cue(weights: Weights) -> Weights:
+    """Give the test sentence's cue its fixed share, so that every version flags the sentence and nothing else by it."""
+    cue = weights.cue
+    known = [row for row, name in enumerate(cue.names) if name != TEST_CUE[0]]
+    share = np.zeros((1, len(COLUMNS)))
+    share[0, 0] = _TEST_SHARE / weights.scales.cue
+    return replace(
+        weights,
+        cue=Block(
+            (*(cue.names[row] for row in known), TEST_CUE[0]),
+            np.append(cue.idf[known], 1.0),
+            np.concatenate([cue.weights[known], share]),
+        ),
+    )
 
 
 class _Learner:
@@ -121,9 +134,7 @@ class _Learner:
         lexicon = Lexicon(*terms.plain_words())
         self.docs: list[_Doc] = []
         self.docs_of: list[list[int]] = []
-        test = Example(TEST_SENTENCE, 1, weight=_TEST_WEIGHT, source="test sentence")
-        self.all = [*examples, test]
-        for number, example in enumerate(self.all):
+        for number, example in enumerate(examples):
             text = normalise(example.text, lexicon).text
             spans = windows_of(text) if len(text) > LONG else [(0, len(text))]
             mine = []
@@ -155,8 +166,8 @@ class _Learner:
 
     def fit(self, numbers: Sequence[int] | range, **rest: Any) -> Weights:
         """Fit on the examples ``numbers``. Of a long match only its strongest passage is learned, of others all."""
-        numbers = [*numbers, len(self.all) - 1]
-        long_matches = [n for n in numbers if self.all[n].label and len(self.docs_of[n]) > 1]
+        numbers = list(numbers)
+        long_matches = [n for n in numbers if self.examples[n].label and len(self.docs_of[n]) > 1]
         docs = [d for n in numbers if n not in set(long_matches) for d in self.docs_of[n]]
         if long_matches:
             first = Scorer(self._fit(docs, columns=1), self.terms)
@@ -211,7 +222,7 @@ class _Learner:
     def _columns(self, features: Any, docs: Sequence[int], first_columns: int) -> tuple[Floats, Floats]:
         from sklearn.linear_model import LogisticRegression
 
-        rows = [self.all[self.docs[d].example] for d in docs]
+        rows = [self.examples[self.docs[d].example] for d in docs]
         labels = np.array([row.label for row in rows])
         counts = np.array([len(self.docs_of[self.docs[d].example]) for d in docs])
         weight = np.array([row.weight for row in rows]) / np.sqrt(np.where(labels == 1, 1, counts))
