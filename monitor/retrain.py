@@ -107,15 +107,8 @@ def retrain(
 
 
 def training_set(corpus: Sequence[Example], agreed: Sequence[Label], rules: LearningConfig) -> list[Example]:
-    """What a candidate learns from: the corpus, the labels with their caps, and the test sentence.
-
-    The sentence stands there several times, because what occurs once is too rare to be learned; without it, labels may
-    move the alert threshold above it, and ``send-test`` would fail.
-    """
-    test = [
-        Example(classifier.TEST_SENTENCE, 1, (), 5.0, f"test sentence {number}", "test sentence") for number in range(4)
-    ]
-    return [*corpus, *labels.examples(agreed, rules), *test]
+    """What a candidate learns from: the corpus, and the labels with their caps."""
+    return [*corpus, *labels.examples(agreed, rules)]
 
 
 def compare(db: Database, config: Config, before: str, after: str) -> tuple[Comparison, list[Flip]]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -13,7 +13,7 @@ from sqlmodel import Session, col
 
 from models.db import Database
 from models.evidence import Event
-from models.post import Post
+from models.post import Post, PostVersion
 from models.review import Review, Verdict
 from models.textlabel import TextLabel
 from monitor.errors import SheriffwatchError, UsageError
@@ -53,6 +53,8 @@ class Given:
     themes: tuple[str, ...] = ()
     reason: str = ""
     note: str = ""
+    place: str = ""
+    """Its file and line, for what cannot be stored."""
 
 
 @dataclass
@@ -92,7 +94,7 @@ def read(file: Path, *, reviewer: str = "") -> Iterator[Given | str]:
             yield f"{place}: is not JSON."
             continue
         try:
-            yield from _given(value, reviewer)
+            yield from (replace(one, place=place) for one in _given(value, reviewer))
         except ValueError as error:
             yield f"{place}: {error}"
 
@@ -104,8 +106,10 @@ def take(db: Database, given: Iterable[Given | str], *, source: str, now: dateti
         for item in given:
             if isinstance(item, str):
                 done.refused.append(item)
-            elif item.post_id is not None:
-                _take_review(session, item, done, now)
+            elif (post := _post_of(session, item)) is not None:
+                _take_review(session, item, post, done, now)
+            elif not item.text:
+                done.refused.append(f"{item.place}: there is no post {item.post_id} here; give its “text” instead.")
             else:
                 _take_text(session, item, source, done, now)
         session.add(
@@ -288,11 +292,17 @@ def _checked(
 # --- storing --------------------------------------------------------------------------------------------------------
 
 
-def _take_review(session: Session, item: Given, done: Imported, now: datetime) -> None:
-    post = session.get(Post, item.post_id)
-    if post is None:
-        done.refused.append(f"There is no post {item.post_id} here; give its “text” instead.")
-        return
+def _post_of(session: Session, item: Given) -> Post | None:
+    """The post kept here that a label is of; None when the number means another post, as after another installation."""
+    post = session.get(Post, item.post_id) if item.post_id is not None else None
+    if post is None or not item.text:
+        return post
+    wordings = session.execute(sa.select(PostVersion).where(col(PostVersion.post_id) == post.id)).scalars()
+    same = text_sha256(item.text)
+    return post if any(text_sha256(wording.readable()) == same for wording in wordings) else None
+
+
+def _take_review(session: Session, item: Given, post: Post, done: Imported, now: datetime) -> None:
     before = latest_of(session, item.post_id or 0, item.reviewer)
     if before is not None and (before.verdict, before.reason, list(before.themes)) == (
         item.verdict,
@@ -321,15 +331,15 @@ def _take_review(session: Session, item: Given, done: Imported, now: datetime) -
 
 def _take_text(session: Session, item: Given, source: str, done: Imported, now: datetime) -> None:
     if item.verdict is Verdict.UNSURE:
-        done.refused.append(f"“{item.text[:40]}”: unsure teaches nothing about a text that is no post here.")
+        done.refused.append(f"{item.place}: unsure says nothing of a text that is no post here.")
         return
     sha256 = text_sha256(item.text)
+    # The same person's word on the same text from another file replaces the first, as a second verdict would.
     row = session.execute(
-        sa.select(TextLabel).where(
-            col(TextLabel.text_sha256) == sha256,
-            col(TextLabel.reviewer) == item.reviewer,
-            col(TextLabel.source) == source,
-        )
+        sa.select(TextLabel)
+        .where(col(TextLabel.text_sha256) == sha256, col(TextLabel.reviewer) == item.reviewer)
+        .order_by(col(TextLabel.source) != source)
+        .limit(1)
     ).scalar()
     label = int(item.verdict is Verdict.CONFIRMED)
     said = (label, list(item.themes), item.reason)
