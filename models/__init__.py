@@ -14,6 +14,7 @@ SQLModel.metadata.naming_convention = {
 
 from models.account import Account, Coverage, Health, Role
 from models.agency import Agency, Agreement
+from models.apitoken import ApiToken
 from models.audit import AuditDraw, AuditPost
 from models.classifier import ClassifierVersion, Score
 from models.drift import DriftReading
@@ -21,6 +22,7 @@ from models.evidence import Blob, Capture, Event
 from models.flag import Alert, AlertState, Destination, Flag
 from models.post import Authorship, FetchedPost, Media, Post, PostVersion
 from models.review import Review, Verdict
+from models.savedsearch import SavedSearch
 from models.textlabel import TextLabel
 from models.trust import Trust
 
@@ -30,6 +32,7 @@ __all__ = [
     "Agreement",
     "Alert",
     "AlertState",
+    "ApiToken",
     "AuditDraw",
     "AuditPost",
     "Authorship",
@@ -48,6 +51,7 @@ __all__ = [
     "PostVersion",
     "Review",
     "Role",
+    "SavedSearch",
     "Score",
     "TextLabel",
     "Trust",

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from pydantic import field_validator
 from sqlalchemy import JSON, Column, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
+from sqlmodel.sql.sqltypes import UTCDateTime
 
 from models.clock import utcnow
 from models.words import word
@@ -99,6 +100,8 @@ class Post(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("account_id", "external_id"),
         Index("ix_post_account_posted", "account_id", "posted_at"),
+        Index("ix_post_account_id", "account_id", "id"),
+        Index("ix_post_shown_at", "shown_at", "id"),
         Index("ix_post_check_due", "next_check_at"),
         Index(
             "ix_post_missing_once",
@@ -117,6 +120,10 @@ class Post(SQLModel, table=True):
     author_handle: str = ""
     posted_at: datetime | None = None
     first_seen_at: datetime = Field(default_factory=utcnow)
+    shown_at: datetime | None = Field(
+        default=None, sa_column=Column(UTCDateTime, sa.Computed("coalesce(posted_at, first_seen_at)"), nullable=True)
+    )
+    """When it was posted, or first seen where nobody says when; the database works it out."""
     backfilled: bool = False
     """Seen on the account's first poll or imported: kept and scored, not alerted unless asked."""
     version_count: int = 1

@@ -1,12 +1,13 @@
 """Finding posts with all that belongs to them, for listing and export."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlmodel import Session, col
+from sqlmodel.sql.sqltypes import UTCDateTime
 
 from models.account import Account
 from models.agency import Agency
@@ -15,21 +16,13 @@ from models.evidence import Capture
 from models.flag import Flag
 from models.post import Post, PostVersion
 from models.review import Review
+from monitor import search
+from monitor.errors import UsageError
 from monitor.messages import themes_of
+from monitor.postfilter import MOST_RANKED, PostFilter, Sort, statement
 from monitor.review.verdicts import agreed, in_force
-from monitor.scoring import TEST_PLATFORM
 
-
-@dataclass(frozen=True)
-class PostFilter:
-    """Which posts are wanted; an empty filter is all."""
-
-    flagged: bool = False
-    account_ids: Sequence[int] = ()
-    since: datetime | None = None
-    search: str = ""
-    """Words that must all stand in the text, in any order, in either case."""
-    deleted: bool | None = None
+__all__ = ["KeptPost", "Page", "PostFilter", "Sort", "captures_of", "find", "get", "page"]
 
 
 @dataclass(frozen=True)
@@ -84,17 +77,46 @@ class KeptPost:
 
 
 def find(session: Session, wanted: PostFilter, *, limit: int | None = None, batch: int = 500) -> Iterator[KeptPost]:
-    """The wanted posts, newest first, a batch of rows in memory at a time."""
-    offset_id: int | None = None
+    """The wanted posts in the wanted order, a batch of rows in memory at a time."""
+    cursor = ""
     given = 0
     while limit is None or given < limit:
-        size = batch if limit is None else min(batch, limit - given)
-        ids = _ids(session, wanted, offset_id, size)
-        if not ids:
+        found = page(session, wanted, after=cursor, limit=batch if limit is None else min(batch, limit - given))
+        yield from found.posts
+        given += len(found.posts)
+        if not found.after:
             return
-        yield from _load(session, ids)
-        given += len(ids)
-        offset_id = ids[-1]
+        cursor = found.after
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some posts, and where the next ones begin."""
+
+    posts: list[KeptPost]
+    after: str
+    """Give this back for the next page; empty when there is none."""
+
+
+def page(session: Session, wanted: PostFilter, *, after: str = "", limit: int = 50) -> Page:
+    """One page of the wanted posts. Raises UsageError for a search or cursor that cannot be read."""
+    if wanted.sort is Sort.RELEVANCE and wanted.search:
+        return _page_by_relevance(session, wanted, after, limit)
+    key: sa.ColumnElement[Any] | None = None
+    if wanted.sort is Sort.SCORE:
+        key = sa.type_coerce(col(Score.probability), sa.Float)
+    elif wanted.sort is Sort.DATE or wanted.since or wanted.until:
+        key = sa.type_coerce(col(Post.shown_at), UTCDateTime())  # a stretch of time is found by its index
+    number = col(Flag.post_id) if wanted.flagged and key is None else col(Post.id)
+    query = statement(session, wanted)
+    if key is not None:
+        query = query.add_columns(key.label("key"))
+    if after:
+        query = query.where(_below(after, key, number))
+    order = [number.desc()] if key is None else [key.desc(), number.desc()]
+    rows = session.execute(query.order_by(*order).limit(limit + 1)).all()
+    last = rows[limit - 1] if len(rows) > limit else None
+    return Page(_load(session, [row.id for row in rows[:limit]]), _cursor(last, key is not None) if last else "")
 
 
 def get(session: Session, post_id: int) -> KeptPost | None:
@@ -108,34 +130,58 @@ def captures_of(session: Session, kept: KeptPost) -> list[Capture]:
     return list(session.execute(sa.select(Capture).where(col(Capture.id).in_(ids)).order_by(col(Capture.id))).scalars())
 
 
-def _ids(session: Session, wanted: PostFilter, below: int | None, limit: int) -> list[int]:
-    query = (
-        sa.select(col(Post.id))
-        .join(Account, col(Account.id) == col(Post.account_id))
-        .where(col(Account.platform) != TEST_PLATFORM)
-        .order_by(col(Post.id).desc())
-        .limit(limit)
+def _cursor(row: sa.Row[Any], keyed: bool) -> str:
+    if not keyed:
+        return str(row.id)
+    key = row.key.isoformat() if isinstance(row.key, datetime) else repr(float(row.key))
+    return f"{key}_{row.id}"
+
+
+def _below(after: str, key: sa.ColumnElement[Any] | None, number: Any) -> sa.ColumnElement[bool]:
+    first, _, last = after.rpartition("_")
+    try:
+        if not (last.isascii() and last.isdigit() and len(last) <= 12) or (key is None) == bool(first):
+            raise ValueError(after)
+        if key is None:
+            return cast("sa.ColumnElement[bool]", number < int(last))
+        value: Any = float(first) if isinstance(key.type, sa.Float) else datetime.fromisoformat(first)
+        if isinstance(value, float) and not 0 <= value <= 1:
+            raise ValueError(after)
+        if isinstance(value, datetime) and value.tzinfo is None:
+            raise ValueError(after)
+    except (ValueError, OverflowError):
+        raise UsageError("This page does not exist any more. Start again from the first page.") from None
+    return sa.and_(key <= value, sa.or_(key < value, number < int(last)))
+
+
+def _page_by_relevance(session: Session, wanted: PostFilter, after: str, limit: int) -> Page:
+    """The best matches among the newest: ranking every match of a common word would take seconds."""
+    if after and not (after.isascii() and after.isdigit() and int(after[:9]) <= MOST_RANKED):
+        raise UsageError("This page does not exist any more. Start again from the first page.")
+    skip = int(after[:9]) if after else 0
+    newest = list(
+        session.execute(statement(session, wanted).order_by(col(Post.id).desc()).limit(MOST_RANKED)).scalars()
     )
-    if below is not None:
-        query = query.where(col(Post.id) < below)
-    if wanted.flagged:
-        query = query.join(Flag, col(Flag.post_id) == col(Post.id))
-    if wanted.account_ids:
-        query = query.where(col(Post.account_id).in_(wanted.account_ids))
-    if wanted.since is not None:
-        query = query.where(sa.func.coalesce(col(Post.posted_at), col(Post.first_seen_at)) >= wanted.since)
-    if wanted.deleted is not None:
-        query = query.where(col(Post.deleted_at).is_not(None) == wanted.deleted)
-    if wanted.search:
-        query = query.join(PostVersion, col(PostVersion.id) == col(Post.current_version_id))
-        for word in wanted.search.split():
-            query = query.where(
-                sa.or_(
-                    col(PostVersion.text).icontains(word, autoescape=True),
-                    col(PostVersion.title).icontains(word, autoescape=True),
-                )
-            )
-    return [int(post_id) for post_id in session.execute(query).scalars()]
+    node = search.parse(wanted.search)
+    fts = sa.table("post_fts", sa.column("rowid"), sa.column("post_fts"), sa.column("post_id"), sa.column("words"))
+    if session.get_bind().dialect.name == "sqlite":
+        rank: sa.ColumnElement[Any] = sa.literal_column("bm25(post_fts)")
+        number = fts.c.rowid
+        hit = fts.c.post_fts.op("MATCH")(search.fts5(node))
+    else:
+        rank = -sa.func.ts_rank_cd(fts.c.words, search.tsquery(node))
+        number = fts.c.post_id
+        hit = fts.c.words.op("@@")(search.tsquery(node))
+    lowest = min(newest, default=0)
+    ranked = session.execute(
+        sa.select(number)
+        .where(hit, number >= lowest, number.in_(newest))
+        .order_by(rank, number.desc())
+        .offset(skip)
+        .limit(limit + 1)
+    )
+    ids = [int(post_id) for post_id in ranked.scalars()]
+    return Page(_load(session, ids[:limit]), str(skip + limit) if len(ids) > limit else "")
 
 
 def _load(session: Session, ids: list[int]) -> list[KeptPost]:
@@ -145,7 +191,6 @@ def _load(session: Session, ids: list[int]) -> list[KeptPost]:
         .outerjoin(Agency, col(Agency.id) == col(Account.agency_id))
         .outerjoin(Flag, col(Flag.post_id) == col(Post.id))
         .where(col(Post.id).in_(ids))
-        .order_by(col(Post.id).desc())
     ).all()
     versions: dict[int, list[PostVersion]] = {}
     for version in session.execute(
@@ -164,6 +209,7 @@ def _load(session: Session, ids: list[int]) -> list[KeptPost]:
     reviews: dict[int, list[Review]] = {}
     for review in in_force(session, ids):
         reviews.setdefault(review.post_id, []).append(review)
+    place = {post_id: number for number, post_id in enumerate(ids)}
     return [
         KeptPost(
             post,
@@ -174,5 +220,5 @@ def _load(session: Session, ids: list[int]) -> list[KeptPost]:
             flag,
             reviews.get(post.id, []),
         )
-        for post, account, agency, flag in rows
+        for post, account, agency, flag in sorted(rows, key=lambda row: place[row[0].id])
     ]

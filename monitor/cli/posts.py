@@ -52,7 +52,9 @@ def list_posts(
     flagged: FlaggedOption = False,
     account: AccountsOption = None,
     since: SinceOption = None,
-    search: Annotated[str, typer.Option(help="Words that must all stand in the text.")] = "",
+    search: Annotated[
+        str, typer.Option(help='Words the text must have: "a phrase", OR, NOT or -word, begin*, parentheses.')
+    ] = "",
     limit: Annotated[int, typer.Option(help="The most posts to show.", min=1)] = 50,
     config: ConfigOption = None,
     json_: JsonOption = False,

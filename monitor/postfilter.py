@@ -1,0 +1,263 @@
+"""Which posts are wanted, as one value: the command line, the pages, the API, exports and saved searches all use it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from models.account import Account
+from models.agency import Agency
+from models.classifier import ClassifierVersion, Score
+from models.flag import Flag
+from models.post import Post, PostVersion
+from models.review import Review, Verdict
+from monitor import search
+from monitor.errors import UsageError
+from monitor.review.verdicts import THEMES
+from monitor.scoring import TEST_PLATFORM
+
+MOST_RANKED = 2000
+"""Sorting by relevance ranks so many of the newest posts that match."""
+_FEW_ACCOUNTS = 8
+
+
+class Sort(StrEnum):
+    """In what order posts are given."""
+
+    NEWEST = "newest"
+    """The post seen last comes first."""
+    DATE = "date"
+    """By the time the post itself gives."""
+    RELEVANCE = "relevance"
+    SCORE = "score"
+
+
+@dataclass(frozen=True)
+class PostFilter:
+    """Which posts are wanted; an empty filter is all."""
+
+    flagged: bool | None = False
+    """True wants only flagged posts; False and None want all."""
+    account_ids: Sequence[int] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+    """Not included."""
+    search: str = ""
+    """A query as :mod:`monitor.search` reads it."""
+    deleted: bool | None = None
+    edited: bool | None = None
+    picture: bool | None = None
+    state: str = ""
+    agency_id: int | None = None
+    platform: str = ""
+    theme: str = ""
+    verdict: str = ""
+    """``confirmed``, ``rejected``, ``unsure``, or ``none`` for posts nobody has decided."""
+    lang: str = ""
+    score_min: float | None = None
+    score_max: float | None = None
+    sort: Sort = Sort.NEWEST
+
+    @classmethod
+    def from_query(cls, query: Mapping[str, str]) -> "PostFilter":
+        """The filter that the parameters of a URL ask for. Raises UsageError naming the parameter that is wrong."""
+        account, agency = _whole(query, "account"), _whole(query, "agency")
+        theme, verdict = query.get("theme", "").strip(), query.get("verdict", "").strip()
+        if theme and theme not in THEMES:
+            raise UsageError(f"Unknown theme “{theme[:40]}”. Themes: {', '.join(THEMES)}.")
+        if verdict and verdict not in (*Verdict, "none"):
+            raise UsageError(f"Unknown verdict “{verdict[:40]}”: confirmed, rejected, unsure or none.")
+        order = query.get("sort", "").strip() or Sort.NEWEST
+        if order not in list(Sort):
+            raise UsageError(f"Unknown order “{order[:40]}”: {', '.join(Sort)}.")
+        words = query.get("q", "").strip()
+        if words:
+            search.parse(words)
+        if order == Sort.RELEVANCE and not words:
+            order = Sort.NEWEST
+        return cls(
+            flagged=_yes_no(query, "flagged"),
+            account_ids=() if account is None else (account,),
+            since=_moment(query, "since"),
+            until=_moment(query, "until", whole_day=True),
+            search=words,
+            deleted=_yes_no(query, "deleted"),
+            edited=_yes_no(query, "edited"),
+            picture=_yes_no(query, "picture"),
+            state=_short(query, "state", 2).upper(),
+            agency_id=agency,
+            platform=_short(query, "platform", 40),
+            theme=theme,
+            verdict=verdict,
+            lang=_short(query, "lang", 10),
+            score_min=_share(query, "score_min"),
+            score_max=_share(query, "score_max"),
+            sort=Sort(order),
+        )
+
+
+FIELDS = (
+    "q", "state", "agency", "account", "platform", "theme", "verdict", "score_min", "score_max",
+    "since", "until", "deleted", "edited", "picture", "flagged", "lang", "sort",
+)  # fmt: skip
+"""The parameters of a URL that say which posts are wanted."""
+
+
+def statement(session: Session, wanted: PostFilter) -> sa.Select[Any]:
+    """Ids of the wanted posts, in no order yet."""
+    query: sa.Select[Any] = sa.select(col(Post.id).label("id")).select_from(Post)
+    query = _of_accounts(session, query, wanted)
+    if wanted.flagged or wanted.theme:
+        query = query.join(Flag, col(Flag.post_id) == col(Post.id)).where(col(Flag.origin) != "test")
+    if wanted.since is not None:
+        query = query.where(col(Post.shown_at) >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(col(Post.shown_at) < wanted.until)
+    if wanted.deleted is not None:
+        query = query.where(col(Post.deleted_at).is_not(None) if wanted.deleted else col(Post.deleted_at).is_(None))
+    if wanted.edited is not None:
+        query = query.where(col(Post.version_count) > 1 if wanted.edited else col(Post.version_count) <= 1)
+    if wanted.picture is not None or wanted.lang:
+        query = query.join(PostVersion, col(PostVersion.id) == col(Post.current_version_id))
+    if wanted.picture is not None:
+        media = sa.cast(col(PostVersion.media), sa.Text)
+        query = query.where(media != "[]" if wanted.picture else media == "[]")
+    if wanted.lang:
+        query = query.where(col(PostVersion.lang).startswith(wanted.lang, autoescape=True))
+    if wanted.verdict:
+        query = query.where(_decided(wanted.verdict))
+    if wanted.score_min is not None or wanted.score_max is not None or wanted.theme or wanted.sort is Sort.SCORE:
+        query = _scored(session, query, wanted)
+    if wanted.search:
+        query = query.where(matching(session, wanted.search))
+    return query
+
+
+def matching(session: Session, words: str) -> sa.ColumnElement[bool]:
+    """The condition that a post's current wording has these words."""
+    node = search.parse(words)
+    fts = sa.table("post_fts", sa.column("rowid"), sa.column("post_fts"), sa.column("post_id"), sa.column("words"))
+    if session.get_bind().dialect.name == "sqlite":
+        found = sa.select(fts.c.rowid).where(fts.c.post_fts.op("MATCH")(search.fts5(node)))
+        return col(Post.id).in_(found)
+    hit = sa.select(fts.c.post_id).where(fts.c.words.op("@@")(search.tsquery(node)))
+    return col(Post.id).in_(hit)
+
+
+def on_duty(session: Session) -> int | None:
+    """The row of the classifier version whose scores are shown."""
+    return session.execute(
+        sa.select(col(ClassifierVersion.id))
+        .order_by(
+            (col(ClassifierVersion.status) == "active").desc(),
+            col(ClassifierVersion.activated_at).desc(),
+            col(ClassifierVersion.id).desc(),
+        )
+        .limit(1)
+    ).scalar()
+
+
+def _of_accounts(session: Session, query: sa.Select[Any], wanted: PostFilter) -> sa.Select[Any]:
+    """Accounts are few and posts are many: the accounts are looked up first."""
+    asked = sa.select(col(Account.id))
+    if wanted.state or wanted.agency_id is not None or wanted.platform or wanted.account_ids:
+        if wanted.state:
+            asked = asked.join(Agency, col(Agency.id) == col(Account.agency_id)).where(
+                col(Agency.state) == wanted.state
+            )
+        if wanted.agency_id is not None:
+            asked = asked.where(col(Account.agency_id) == wanted.agency_id)
+        if wanted.platform:
+            asked = asked.where(col(Account.platform) == wanted.platform)
+        if wanted.account_ids:
+            asked = asked.where(col(Account.id).in_(wanted.account_ids))
+        ids = list(session.execute(asked.where(col(Account.platform) != TEST_PLATFORM)).scalars())
+        if len(ids) <= _FEW_ACCOUNTS:
+            return query.where(col(Post.account_id).in_(ids))
+        # Adding nothing keeps SQLite from sorting all posts of many accounts instead of walking down from the newest.
+        return query.where((col(Post.account_id) + 0).in_(ids))
+    hidden = list(session.execute(asked.where(col(Account.platform) == TEST_PLATFORM)).scalars())
+    return query.where((col(Post.account_id) + 0).not_in(hidden)) if hidden else query
+
+
+def _decided(verdict: str) -> sa.ColumnElement[bool]:
+    if verdict == "none":
+        return ~sa.exists().where(col(Review.post_id) == col(Post.id), col(Review.revoked_at).is_(None))
+    newest = (
+        sa.select(sa.func.max(col(Review.id)))
+        .where(col(Review.revoked_at).is_(None))
+        .group_by(col(Review.post_id), col(Review.reviewer))
+    )
+    low, high = sa.func.min(col(Review.verdict)), sa.func.max(col(Review.verdict))
+    posts = sa.select(col(Review.post_id)).where(col(Review.id).in_(newest)).group_by(col(Review.post_id))
+    if verdict == Verdict.UNSURE:
+        posts = posts.having(sa.or_(low != high, low == Verdict.UNSURE))
+    else:
+        posts = posts.having(sa.and_(low == high, low == Verdict(verdict)))
+    return col(Post.id).in_(posts)
+
+
+def _scored(session: Session, query: sa.Select[Any], wanted: PostFilter) -> sa.Select[Any]:
+    query = query.join(Score, col(Score.post_version_id) == col(Post.current_version_id)).where(
+        col(Score.classifier_version_id) == on_duty(session)
+    )
+    if wanted.score_min is not None:
+        query = query.where(col(Score.probability) >= wanted.score_min)
+    if wanted.score_max is not None:
+        query = query.where(col(Score.probability) <= wanted.score_max)
+    if wanted.theme:
+        query = query.where(sa.cast(col(Score.theme_list), sa.Text).contains(f'"{wanted.theme}"', autoescape=True))
+    return query
+
+
+def _whole(query: Mapping[str, str], name: str) -> int | None:
+    text = query.get(name, "").strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise UsageError(f"“{name}” must be a number.")
+    return int(text)
+
+
+def _share(query: Mapping[str, str], name: str) -> float | None:
+    text = query.get(name, "").strip()
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise UsageError(f"“{name}” must be a number from 0 to 1, such as 0.8.")
+    return value
+
+
+def _yes_no(query: Mapping[str, str], name: str) -> bool | None:
+    text = query.get(name, "").strip().lower()
+    if text not in ("", "yes", "no", "1", "0", "true", "false", "on"):
+        raise UsageError(f"“{name}” must be yes or no.")
+    return None if not text else text in ("yes", "1", "true", "on")
+
+
+def _short(query: Mapping[str, str], name: str, most: int) -> str:
+    text = query.get(name, "").strip()
+    if len(text) > most or not text.isprintable():
+        raise UsageError(f"“{name}” is too long: at most {most} characters.")
+    return text
+
+
+def _moment(query: Mapping[str, str], name: str, *, whole_day: bool = False) -> datetime | None:
+    text = query.get(name, "").strip()
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        moment = moment.astimezone(UTC)
+        return moment + timedelta(days=1) if whole_day and len(text) == 10 else moment
+    except (ValueError, OverflowError):
+        raise UsageError(f"“{name}” is not a date: write it as 2026-11-01.") from None

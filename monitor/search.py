@@ -1,0 +1,178 @@
+"""Full text over posts: one query language, understood by SQLite's FTS5 and PostgreSQL's tsvector alike.
+
+``border "catch and release"`` finds both, ``wall OR fence`` one of them, ``border -wall`` or ``border NOT wall`` leaves
+out, ``deport*`` finds what begins so, and parentheses group. Case and the accents of Spanish do not matter. A query is
+parsed here and handed to the database as quoted words only, so no operator of the database's own gets through.
+"""
+
+import re
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from monitor.errors import UsageError
+
+MOST_CHARS = 500
+MOST_TERMS = 40
+MOST_DEPTH = 10
+_TOKEN = re.compile(r'"(?P<phrase>[^"]*)"|(?P<paren>[()])|(?P<word>[^\s()"]+)')
+_BETWEEN_WORDS = re.compile(r"[\W_]+")
+_ACCENTED, _PLAIN = "ÁÀÂÉÈÊÍÓÒÔÚÜÑÇáàâéèêíóòôúüñç", "AAAEEEIOOOUUNCaaaeeeiooouunc"
+_FOLD = str.maketrans(_ACCENTED, _PLAIN)
+
+
+@dataclass(frozen=True)
+class Term:
+    """One word, or words that stand one after another."""
+
+    words: tuple[str, ...]
+    prefix: bool = False
+
+
+@dataclass(frozen=True)
+class Not:
+    """What must not stand there."""
+
+    part: "Node"
+
+
+@dataclass(frozen=True)
+class And:
+    """All of these."""
+
+    parts: tuple["Node", ...]
+
+
+@dataclass(frozen=True)
+class Or:
+    """At least one of these."""
+
+    parts: tuple["Node", ...]
+
+
+Node = Term | Not | And | Or
+
+
+def parse(text: str) -> Node:
+    """Read a query. Raises UsageError with a sentence that says what to mend."""
+    if len(text) > MOST_CHARS:
+        raise UsageError(f"The search is longer than {MOST_CHARS} characters. Use fewer words.")
+    if text.count('"') % 2:
+        raise UsageError("A quotation mark in the search is not closed. Put one before and one after the phrase.")
+    tokens = list(_TOKEN.finditer(text))
+    if len(tokens) > 2 * MOST_TERMS:
+        raise UsageError(f"The search has more than {MOST_TERMS} words. Use fewer.")
+    parser = _Parser(tokens)
+    node = parser.either(0)
+    if parser.left:
+        raise UsageError("A closing parenthesis in the search has no opening one.")
+    if node is None:
+        raise UsageError("The search has no word to look for. Write at least one word with a letter or digit.")
+    _check_positive(node)
+    return node
+
+
+def fts5(node: Node) -> str:
+    """The query in FTS5's language: every word quoted."""
+    if isinstance(node, Term):
+        return '"' + " ".join(node.words) + '"' + ("*" if node.prefix else "")
+    if isinstance(node, Or):
+        return "(" + " OR ".join(fts5(part) for part in node.parts) + ")"
+    if isinstance(node, Not):
+        raise AssertionError("a lone NOT has been refused")
+    wanted = " AND ".join(fts5(part) for part in node.parts if not isinstance(part, Not))
+    unwanted = [fts5(part.part) for part in node.parts if isinstance(part, Not)]
+    return f"(({wanted})" + "".join(f" NOT {part}" for part in unwanted) + ")"
+
+
+def tsquery(node: Node) -> sa.ColumnElement[object]:
+    """The query as an expression of PostgreSQL's type tsquery: every word a bound parameter."""
+    return sa.func.to_tsquery(sa.literal_column("'simple'::regconfig"), _ts(node))
+
+
+def _ts(node: Node) -> str:
+    if isinstance(node, Term):
+        words = [f"'{word.translate(_FOLD).lower()}'" for word in node.words]  # words hold letters and digits only
+        return "(" + " <-> ".join(words) + (":*)" if node.prefix else ")")
+    if isinstance(node, Not):
+        return f"!{_ts(node.part)}"
+    return "(" + (" & " if isinstance(node, And) else " | ").join(_ts(part) for part in node.parts) + ")"
+
+
+class _Parser:
+    """Recursive descent: OR binds weaker than AND, AND is what stands between two words by itself."""
+
+    def __init__(self, tokens: list[re.Match[str]]) -> None:
+        self.tokens = tokens
+        self.at = 0
+
+    @property
+    def left(self) -> bool:
+        return self.at < len(self.tokens)
+
+    def _is(self, word: str) -> bool:
+        return self.left and self.tokens[self.at].group() == word
+
+    def either(self, depth: int) -> Node | None:
+        if depth > MOST_DEPTH:
+            raise UsageError("The search has too many parentheses inside one another.")
+        parts = [self._all(depth)]
+        while self._is("OR"):
+            self.at += 1
+            parts.append(self._all(depth))
+            if parts[0] is None or parts[-1] is None:
+                raise UsageError("OR in the search needs a word on both sides.")
+        found = tuple(part for part in parts if part is not None)
+        return found[0] if len(found) == 1 else Or(found) if found else None
+
+    def _all(self, depth: int) -> Node | None:
+        parts: list[Node] = []
+        while self.left and not self._is(")") and not self._is("OR"):
+            if self._is("AND"):
+                self.at += 1
+                continue
+            part = self._one(depth)
+            if part is not None:
+                parts.append(part)
+        return parts[0] if len(parts) == 1 and not isinstance(parts[0], Not) else And(tuple(parts)) if parts else None
+
+    def _one(self, depth: int) -> Node | None:
+        token = self.tokens[self.at]
+        self.at += 1
+        if token.group() == "NOT":
+            if not self.left or self._is(")") or self._is("OR") or self._is("AND"):
+                raise UsageError("NOT in the search needs a word after it.")
+            part = self._one(depth)
+            return Not(part) if part is not None else None
+        if token.group() == "(":
+            inside = self.either(depth + 1)
+            if not self._is(")"):
+                raise UsageError("A parenthesis in the search is not closed.")
+            self.at += 1
+            return inside
+        if (phrase := token.group("phrase")) is not None:
+            return _term(phrase)
+        word = token.group("word")
+        if word == "-" and self.left:
+            part = self._one(depth)
+            return Not(part) if part is not None else None
+        if word.startswith("-"):
+            term = _term(word[1:])
+            return Not(term) if term else None
+        return _term(word)
+
+
+def _term(text: str) -> Term | None:
+    words = tuple(word for word in _BETWEEN_WORDS.split(text) if word)
+    return Term(words, prefix=text.endswith("*")) if words else None
+
+
+def _check_positive(node: Node) -> None:
+    if isinstance(node, Not) or (isinstance(node, And) and all(isinstance(part, Not) for part in node.parts)):
+        raise UsageError("The search only says what must not stand there. Add a word that must.")
+    parts = node.parts if isinstance(node, And | Or) else ()
+    for part in parts:
+        if isinstance(part, Not):
+            _check_positive(part.part)
+        else:
+            _check_positive(part)
