@@ -187,7 +187,7 @@ def upgrade(database: Database) -> str | None:
 
 
 def schema_version(database: Database) -> str:
-    """The schema number of the database, or an empty string when it is new. Raises DatabaseError if it is unreachable."""
+    """The schema number of the database, empty when it is new. Raises DatabaseError if it is unreachable."""
     try:
         with database.engine.connect() as connection:
             if not sa.inspect(connection).has_table("alembic_version"):

@@ -30,11 +30,7 @@ async def discover(web: Web, config: Config, url: str) -> list[dict[str, str]]:
     if "html" not in answer.content_type:
         return [{"platform": "feed", "address": answer.final_url, "title": ""}]
     found = links_of(answer.text(), answer.final_url)
-    confirmed = []
-    for item in found:
-        if item["platform"] != "mastodon" or await _answers(web, config, item["address"]):
-            confirmed.append(item)
-    return confirmed
+    return [item for item in found if item["platform"] != "mastodon" or await _answers(web, config, item["address"])]
 
 
 def links_of(html: str, base: str) -> list[dict[str, str]]:

@@ -1,4 +1,4 @@
-"""The outbox: each alert is a row before it is sent, claimed before it is sent, and looked up before it is sent again."""
+"""The outbox: each alert is a row, claimed before it is sent, and looked up before it is sent again."""
 
 import asyncio
 import time

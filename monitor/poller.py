@@ -145,7 +145,7 @@ class Poller:
                 leases.release(session, held)
 
     def _claim(self, room: int, only: Collection[int] | None) -> list[Lease]:
-        # A host all of whose slots are taken, with as many again waiting, gets no more: others are not to wait behind it.
+        # A host whose slots are all taken, with more polls waiting, gets no more: others are not to wait behind it.
         busy = [host for host, count in self._hosts.items() if count >= 4 * self.config.poll.per_host]
         now = self.clock()
         with self.db.write() as session:
@@ -257,12 +257,11 @@ class Poller:
         """Store what polls brought, and tell for each account what is new."""
         poll = self.config.poll
         keep_answers(session, {done.lease.account_id: done.answers for done in batch if done.reading is None})
-        brought = []
-        for done in batch:
-            if done.reading is not None and not done.reading.unchanged:
-                brought.append(
-                    Brought(done.lease.account_id, done.reading, done.answers, done.at, backfill=done.lease.first)
-                )
+        brought = [
+            Brought(done.lease.account_id, done.reading, done.answers, done.at, backfill=done.lease.first)
+            for done in batch
+            if done.reading is not None and not done.reading.unchanged
+        ]
         unchanged = {d.lease.account_id: d.at for d in batch if d.reading is not None and d.reading.unchanged}
         for account_id in keep.accounts_with_missing(session, unchanged):
             keep.observe_missing_again(session, account_id, unchanged[account_id], poll.deletion_gap_s)

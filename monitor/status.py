@@ -1,5 +1,6 @@
 """How everything is doing: each account, the outbox, the classifier, and whether a person must act."""
 
+import itertools
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from statistics import median
@@ -155,7 +156,7 @@ def _is_quiet(session: Session, account: Account, now: datetime) -> bool:
     ]
     if len(times) < _QUIET_NEEDS_POSTS:
         return False
-    gaps = [(newer - older).total_seconds() for newer, older in zip(times, times[1:], strict=False)]
+    gaps = [(newer - older).total_seconds() for newer, older in itertools.pairwise(times)]
     usual_s = max(median(gaps), 86_400.0)
     return bool((now - max(times[0], account.last_new_at)).total_seconds() > _QUIET_FACTOR * usual_s)
 

@@ -27,7 +27,7 @@ class Active:
 
 
 class Duty:
-    """The classifier on duty for a process that runs on: looks for a change at each use, loads only when there is one."""
+    """The classifier on duty for a process that runs on: looks for a change at each use, loads only then."""
 
     def __init__(self, db: Database, config: Config) -> None:
         self._db = db
@@ -35,7 +35,7 @@ class Duty:
         self._active: Active | None = None
 
     def current(self) -> Active:
-        """The classifier on duty now. After a promotion or rollback by any process, the next call returns the new one."""
+        """The classifier on duty now; after a promotion or rollback by any process, the new one."""
         with self._db.read() as session:
             row = _wanted(session, self._config)
         if self._active is None or row is None or row.id != self._active.row_id:

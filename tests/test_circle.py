@@ -1,4 +1,4 @@
-"""The whole circle: polled, scored, flagged, alerted, edited, deleted, reviewed, exported, and nothing the second time."""
+"""The whole circle: polled, scored, flagged, alerted, edited, deleted, reviewed, and nothing the second time."""
 
 import hashlib
 import json
@@ -120,7 +120,7 @@ def test_the_first_poll_of_an_account_is_silent_unless_asked(sheriffwatch, confi
 
 
 def test_one_broken_account_harms_no_other(sheriffwatch, watching):
-    broken = [office for office in watching.world][:3]
+    broken = list(watching.world)[:3]
     watching.break_account(broken[0].slug, status=500)
     watching.break_account(broken[1].slug, body="html")
     watching.break_account(broken[2].slug, body="empty")

@@ -133,7 +133,7 @@ def test_poll_says_of_each_account_what_came_of_it(sheriffwatch):
 
 
 def test_doctor_looks_at_everything_and_says_so(sheriffwatch, db):
-    code, out, err = sheriffwatch("doctor", "--json")
+    code, out, _err = sheriffwatch("doctor", "--json")
     findings = {finding["what"]: finding for finding in json.loads(out)}
     assert code == 0, out
     assert {"database", "SQLite", "durability", "disk", "clock", "classifier", "channel console"} <= set(findings)

@@ -95,9 +95,8 @@ def cut(text: str, most: int) -> str:
 def _plain_blocks(message: Message) -> list[Block]:
     blocks: list[Block] = [{"type": "header", "text": _plain(cut(_line(message.headline) or "sheriffwatch", 148))}]
     body = message.body.strip()
-    for start in range(0, min(len(body), 3 * MOST_TEXT), MOST_TEXT):
-        blocks.append({"type": "section", "text": _plain(body[start : start + MOST_TEXT])})
-    return blocks
+    parts = (body[start : start + MOST_TEXT] for start in range(0, min(len(body), 3 * MOST_TEXT), MOST_TEXT))
+    return blocks + [{"type": "section", "text": _plain(part)} for part in parts]
 
 
 def _who(message: Message) -> str:

@@ -13,7 +13,7 @@ from monitor.errors import SheriffwatchError, UsageError
 
 app = typer.Typer(
     name="sheriffwatch",
-    help="Reads the public posts of sheriffs' offices, flags anti-immigrant rhetoric, keeps the evidence, alerts people.",
+    help="Reads sheriffs' offices' public posts, flags anti-immigrant rhetoric, keeps the evidence, alerts people.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,

@@ -99,7 +99,7 @@ def revoke(db: Database, review_id: int, *, by: str, now: datetime) -> bool:
 
 
 def latest_of(session: Session, post_id: int, reviewer: str) -> Review | None:
-    """This person's verdict in force on this post."""
+    """The verdict of one person that is in force on a post."""
     return session.execute(
         sa.select(Review)
         .where(col(Review.post_id) == post_id, col(Review.reviewer) == reviewer, col(Review.revoked_at).is_(None))
@@ -118,7 +118,7 @@ def in_force(session: Session, post_ids: Sequence[int] | None = None) -> list[Re
 
 
 def agreed(reviews: Sequence[Review]) -> Verdict | None:
-    """What the verdicts in force on one post add up to: the one all agree on, UNSURE where they differ, None if none."""
+    """What the verdicts in force on one post add up to: what all agree on, UNSURE where they differ, or None."""
     said = {review.verdict for review in reviews}
     if not said:
         return None

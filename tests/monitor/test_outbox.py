@@ -4,6 +4,7 @@ from typing import ClassVar
 
 import pytest
 import sqlalchemy as sa
+from pydantic import Field
 
 from models import Alert, AlertState, Destination
 from models.clock import utcnow
@@ -16,9 +17,9 @@ class Letterbox(Channel):
     """A channel in memory: what arrived, and what it does wrong next."""
 
     name: ClassVar[str] = "box"
-    arrived: list = []
-    faults: list = []
-    knows: dict = {}
+    arrived: list = Field(default_factory=list)
+    faults: list = Field(default_factory=list)
+    knows: dict = Field(default_factory=dict)
 
     async def send(self, message):
         fault = self.faults.pop(0) if self.faults else None

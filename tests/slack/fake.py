@@ -181,7 +181,7 @@ def _sound(block: dict[str, Any]) -> bool:
         return len(elements) <= 25 and all(len(e.get("value", "")) <= 2000 and e["action_id"] for e in elements)
     if kind == "rich_text":
         return bool(block["elements"]) and all(
-            element["elements"] and all(0 < len(part["text"]) for part in element["elements"])
+            element["elements"] and all(len(part["text"]) > 0 for part in element["elements"])
             for element in block["elements"]
         )
     return kind in ("divider", "image")
