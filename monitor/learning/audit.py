@@ -31,7 +31,8 @@ def draw(db: Database, rules: LearningConfig, duty: Active, *, now: datetime) ->
     """Draw the week's sample: each drawn post gets a flag of origin ``audit``, and no alert.
 
     The stretch begins where the last one ended, so no post can be drawn twice. None when the last draw is younger
-    than a week, when there is nothing to draw from, or when ``learning.audit_per_week`` is 0.
+    than a week, before the first week is over, when there is nothing to draw from, or when
+    ``learning.audit_per_week`` is 0.
     """
     if not rules.audit_per_week:
         return None
@@ -39,6 +40,10 @@ def draw(db: Database, rules: LearningConfig, duty: Active, *, now: datetime) ->
         last = session.execute(sa.select(AuditDraw).order_by(col(AuditDraw.until).desc()).limit(1)).scalar()
         if last is not None and now - last.until < EVERY:
             return None
+        if last is None:
+            first = session.execute(sa.select(sa.func.min(Post.first_seen_at))).scalar()
+            if first is None or now - first < EVERY:
+                return None
         since = last.until if last else now - EVERY
         population = session.execute(_unflagged(duty, since, now)).all()
         if not population:
@@ -147,7 +152,7 @@ def interval(hits: int, of: int) -> tuple[float, float]:
     return float(bounds.low), float(bounds.high)
 
 
-def _unflagged(duty: Active, since: datetime, until: datetime) -> sa.Select[tuple[int, int, float]]:
+def _unflagged(duty: Active, since: datetime, until: datetime) -> Any:
     return (
         sa.select(col(Post.id), col(Score.id), col(Score.probability))
         .join(PostVersion, col(PostVersion.id) == col(Post.current_version_id))
