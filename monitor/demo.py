@@ -140,7 +140,7 @@ def _ours(db: Database) -> dict[str, int]:
         rows = session.execute(
             sa.select(col(Post.external_id), col(Post.id)).join(Flag, col(Flag.post_id) == col(Post.id))
         )
-        return dict(rows)
+        return dict(rows.tuples().all())
 
 
 def _all_accounts(db: Database) -> list[int]:
