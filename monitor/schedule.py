@@ -19,6 +19,7 @@ from monitor import deletions, pipeline
 from monitor.config import Config
 from monitor.errors import SheriffwatchError
 from monitor.http import Web
+from monitor.learning import duties
 from monitor.poller import Poller, PollResult
 from monitor.versions import Duty
 
@@ -26,6 +27,8 @@ log = structlog.get_logger()
 
 TICK_S = 1.0
 SWEEP_S = 60.0
+LEARN_S = 600.0
+"""How often to ask whether a retraining, the audit or the drift reading is due, in seconds."""
 DRAIN_S = 45.0
 """How long polls and messages under way may take to end after SIGTERM, in seconds."""
 
@@ -115,6 +118,7 @@ class Runner:
             self.every(TICK_S, self.process, "score and flag")
             self.every(TICK_S, self.deliver, "alert")
             self.every(SWEEP_S, self.sweep, "deletions")
+            self.every(LEARN_S, self.learn, "learn")
             self.scheduler.start()
             await self.stopping.wait()
             await self._drain()
@@ -159,6 +163,15 @@ class Runner:
     async def sweep(self) -> None:
         """Ask for posts that are due for a check of their own."""
         await deletions.sweep(self.db, self.web, self.config, now=self.clock())
+
+    async def learn(self) -> None:
+        """Draw the weekly sample, read the week for drift, and retrain, each when it is due."""
+        await asyncio.to_thread(duties.weekly, self.db, self.config, now=self.clock())
+        with self.db.read() as session:
+            due = duties.retraining_due(session, self.config, now=self.clock())
+        if due:
+            log.info("run.retraining", because=due)
+            await duties.retrain_apart(self.config, by="schedule", stopping=self.stopping.is_set)
 
     async def _drain(self) -> None:
         self.scheduler.pause()
