@@ -1,7 +1,7 @@
 """Finding posts with all that belongs to them, for listing and export."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, cast
 
@@ -159,9 +159,6 @@ def _page_by_relevance(session: Session, wanted: PostFilter, after: str, limit: 
     if after and not (after.isascii() and after.isdigit() and int(after[:9]) <= MOST_RANKED):
         raise UsageError("This page does not exist any more. Start again from the first page.")
     skip = int(after[:9]) if after else 0
-    newest = list(
-        session.execute(statement(session, wanted).order_by(col(Post.id).desc()).limit(MOST_RANKED)).scalars()
-    )
     node = search.parse(wanted.search)
     fts = sa.table("post_fts", sa.column("rowid"), sa.column("post_fts"), sa.column("post_id"), sa.column("words"))
     if session.get_bind().dialect.name == "sqlite":
@@ -172,16 +169,16 @@ def _page_by_relevance(session: Session, wanted: PostFilter, after: str, limit: 
         rank = -sa.func.ts_rank_cd(fts.c.words, search.tsquery(node))
         number = fts.c.post_id
         hit = fts.c.words.op("@@")(search.tsquery(node))
-    lowest = min(newest, default=0)
-    ranked = session.execute(
-        sa.select(number)
-        .where(hit, number >= lowest, number.in_(newest))
-        .order_by(rank, number.desc())
-        .offset(skip)
-        .limit(limit + 1)
-    )
-    ids = [int(post_id) for post_id in ranked.scalars()]
-    return Page(_load(session, ids[:limit]), str(skip + limit) if len(ids) > limit else "")
+    newest = session.execute(
+        sa.select(number.label("id"), rank.label("rank")).where(hit).order_by(number.desc()).limit(MOST_RANKED)
+    ).all()
+    if not newest:
+        return Page([], "")
+    rank_of = {int(row.id): float(row.rank) for row in newest}
+    others = statement(session, replace(wanted, search="")).where(col(Post.id).in_(rank_of))
+    good = sorted(session.execute(others).scalars(), key=lambda post_id: (rank_of[post_id], -post_id))
+    more = len(good) > skip + limit
+    return Page(_load(session, good[skip : skip + limit]), str(skip + limit) if more else "")
 
 
 def _load(session: Session, ids: list[int]) -> list[KeptPost]:
