@@ -9,9 +9,10 @@ import classifier
 from models import Account, Flag, Post, PostVersion, Review, Score, Verdict
 from models.db import Database
 from monitor.config import Config
-from monitor.versions import active
+from monitor.versions import Duty
 
-NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)
+NOW = datetime(2031, 3, 3, 12, tzinfo=UTC)
+"""A Monday after the bundled version was put on duty, which happens by the real clock."""
 
 HOSTILE = ("illegals", "invaders", "criminal aliens", "these illegals", "illegal aliens")
 DEEDS = (
@@ -50,6 +51,7 @@ class Desk:
         self.db = db
         self.config = config
         self.posts = 0
+        self._duty = Duty(db, config)
         with db.write() as session:
             account = Account(platform="feed", address="https://office.example/feed", name="Example Office")
             other = Account(platform="bluesky", address="office.example", name="Other Office")
@@ -62,7 +64,7 @@ class Desk:
     ) -> int:
         """Keep one post; with ``probability``, as scored by the version on duty."""
         self.posts += 1
-        duty = active(self.db, self.config) if probability is not None else None
+        duty = self._duty.current() if probability is not None else None
         with self.db.write() as session:
             post = Post(
                 account_id=self.accounts[account], external_id=f"post-{self.posts}", first_seen_at=seen, posted_at=seen

@@ -1,0 +1,42 @@
+"""Classifier versions made by hand, so that few tests need to train one."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from classifier import Thresholds, Trained, load
+from classifier.weights import Block
+from monitor.learning import promotion
+
+_KEPT = 2000
+
+
+def weights(name: str, *, shift: float = 0.0, blank: bool = False, thresholds: Thresholds | None = None):
+    """A part of the bundled weights, renamed; ``shift`` moves all decisions, ``blank`` forgets all but the bias."""
+    found = load().weights
+    factor = 0.0 if blank else 1.0
+
+    def part(block):
+        size = 1 if blank else _KEPT
+        return Block(block.names[:size], block.idf[:size], block.weights[:size] * factor)
+
+    bias = found.bias.copy()
+    bias[0] += shift
+    return replace(
+        found,
+        word=part(found.word),
+        char=part(found.char),
+        cue=part(found.cue),
+        bias=bias,
+        thresholds=thresholds or found.thresholds,
+        about={**found.about, "made": name},
+    )
+
+
+def trained(name: str, **changes) -> Trained:
+    return Trained(weights(name, **changes), np.zeros((0, 18)), ())
+
+
+def keep(db, config, name: str, *, now, **changes):
+    """A candidate in the database."""
+    return promotion.keep_candidate(db, config, trained(name, **changes), by="test", now=now, reason=f"made: {name}")
