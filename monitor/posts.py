@@ -107,7 +107,7 @@ def page(session: Session, wanted: PostFilter, *, after: str = "", limit: int = 
         key = sa.type_coerce(col(Score.probability), sa.Float)
     elif wanted.sort is Sort.DATE or wanted.since or wanted.until:
         key = sa.type_coerce(col(Post.shown_at), UTCDateTime())  # a stretch of time is found by its index
-    number = col(Flag.post_id) if wanted.flagged and key is None else col(Post.id)
+    number = col(Flag.post_id) if (wanted.flagged or wanted.theme) and key is None else col(Post.id)
     query = statement(session, wanted)
     if key is not None:
         query = query.add_columns(key.label("key"))
