@@ -109,6 +109,10 @@ FIELDS = (
 """The parameters of a URL that say which posts are wanted."""
 
 
+FTS = sa.table("post_fts", sa.column("rowid"), sa.column("post_fts"), sa.column("post_id"), sa.column("words"))
+"""The index of words: ``rowid`` and ``post_fts`` on SQLite, ``post_id`` and ``words`` on PostgreSQL."""
+
+
 def statement(session: Session, wanted: PostFilter) -> sa.Select[Any]:
     """Ids of the wanted posts, in no order yet."""
     query: sa.Select[Any] = sa.select(col(Post.id).label("id")).select_from(Post)
@@ -140,19 +144,12 @@ def statement(session: Session, wanted: PostFilter) -> sa.Select[Any]:
     if wanted.score_min is not None or wanted.score_max is not None or wanted.sort is Sort.SCORE:
         query = _scored(session, query, wanted)
     if wanted.search:
-        query = query.where(matching(session, wanted.search))
+        node = search.parse(wanted.search)
+        if session.get_bind().dialect.name == "sqlite":
+            query = query.join(FTS, FTS.c.rowid == col(Post.id)).where(FTS.c.post_fts.op("MATCH")(search.fts5(node)))
+        else:
+            query = query.join(FTS, FTS.c.post_id == col(Post.id)).where(FTS.c.words.op("@@")(search.tsquery(node)))
     return query
-
-
-def matching(session: Session, words: str) -> sa.ColumnElement[bool]:
-    """The condition that a post's current wording has these words."""
-    node = search.parse(words)
-    fts = sa.table("post_fts", sa.column("rowid"), sa.column("post_fts"), sa.column("post_id"), sa.column("words"))
-    if session.get_bind().dialect.name == "sqlite":
-        found = sa.select(fts.c.rowid).where(fts.c.post_fts.op("MATCH")(search.fts5(node)))
-        return col(Post.id).in_(found)
-    hit = sa.select(fts.c.post_id).where(fts.c.words.op("@@")(search.tsquery(node)))
-    return col(Post.id).in_(hit)
 
 
 def on_duty(session: Session) -> int | None:

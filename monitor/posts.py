@@ -19,7 +19,7 @@ from models.review import Review
 from monitor import search
 from monitor.errors import UsageError
 from monitor.messages import themes_of
-from monitor.postfilter import MOST_RANKED, PostFilter, Sort, statement
+from monitor.postfilter import FTS, MOST_RANKED, PostFilter, Sort, statement
 from monitor.review.verdicts import agreed, in_force
 
 __all__ = ["KeptPost", "Page", "PostFilter", "Sort", "captures_of", "find", "get", "page"]
@@ -107,7 +107,11 @@ def page(session: Session, wanted: PostFilter, *, after: str = "", limit: int = 
         key = sa.type_coerce(col(Score.probability), sa.Float)
     elif wanted.sort is Sort.DATE or wanted.since or wanted.until:
         key = sa.type_coerce(col(Post.shown_at), UTCDateTime())  # a stretch of time is found by its index
-    number = col(Flag.post_id) if (wanted.flagged or wanted.theme) and key is None else col(Post.id)
+    number: Any = col(Post.id)
+    if wanted.search and key is None and session.get_bind().dialect.name == "sqlite":
+        number = FTS.c.rowid  # FTS5 gives its hits from the newest on, one by one, when the order is its own
+    elif (wanted.flagged or wanted.theme) and key is None:
+        number = col(Flag.post_id)
     query = statement(session, wanted)
     if key is not None:
         query = query.add_columns(key.label("key"))
@@ -160,15 +164,14 @@ def _page_by_relevance(session: Session, wanted: PostFilter, after: str, limit: 
         raise UsageError("This page does not exist any more. Start again from the first page.")
     skip = int(after[:9]) if after else 0
     node = search.parse(wanted.search)
-    fts = sa.table("post_fts", sa.column("rowid"), sa.column("post_fts"), sa.column("post_id"), sa.column("words"))
     if session.get_bind().dialect.name == "sqlite":
         rank: sa.ColumnElement[Any] = sa.literal_column("bm25(post_fts)")
-        number = fts.c.rowid
-        hit = fts.c.post_fts.op("MATCH")(search.fts5(node))
+        number = FTS.c.rowid
+        hit = FTS.c.post_fts.op("MATCH")(search.fts5(node))
     else:
-        rank = -sa.func.ts_rank_cd(fts.c.words, search.tsquery(node))
-        number = fts.c.post_id
-        hit = fts.c.words.op("@@")(search.tsquery(node))
+        rank = -sa.func.ts_rank_cd(FTS.c.words, search.tsquery(node))
+        number = FTS.c.post_id
+        hit = FTS.c.words.op("@@")(search.tsquery(node))
     newest = session.execute(
         sa.select(number.label("id"), rank.label("rank")).where(hit).order_by(number.desc()).limit(MOST_RANKED)
     ).all()
