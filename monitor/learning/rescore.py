@@ -153,9 +153,7 @@ def _store(
                     col(Score.classifier_version_id) == duty.row_id,
                     col(Score.post_version_id).in_([version.id for _, version, _ in fresh]),
                 )
-            )
-            .tuples()
-            .all()
+            ).all()
         )
         known = set(
             session.execute(
