@@ -15,7 +15,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from models.clock import utcnow
 from models.db import Database, lock_file
 from models.evidence import Event
-from monitor import deletions, pipeline
+from monitor import deletions, pipeline, savedsearches
 from monitor.config import Config
 from monitor.errors import SheriffwatchError
 from monitor.http import Web
@@ -118,6 +118,7 @@ class Runner:
             self.every(TICK_S, self.process, "score and flag")
             self.every(TICK_S, self.deliver, "alert")
             self.every(SWEEP_S, self.sweep, "deletions")
+            self.every(SWEEP_S, self.search, "saved searches")
             self.every(LEARN_S, self.learn, "learn")
             self.scheduler.start()
             await self.stopping.wait()
@@ -159,6 +160,10 @@ class Runner:
                 sole_sender=self.db.is_sqlite,
                 stop=self.stopping.is_set,
             )
+
+    async def search(self) -> None:
+        """Tell of new posts that match a saved search."""
+        await asyncio.to_thread(savedsearches.run, self.db, self.config, now=self.clock())
 
     async def sweep(self) -> None:
         """Ask for posts that are due for a check of their own."""
