@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow lint format lock train pictures bench clean
+.PHONY: help install demo test test-slow lint format lock train pictures reference bench clean
 
 help:  ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -46,6 +46,9 @@ train: $(STAMP)  ## Train the bundled classifier from the corpus
 
 pictures: $(STAMP)  ## Draw the pictures of the documentation anew
 	$(BIN)/python docs/pictures/demo.py
+
+reference: $(STAMP)  ## Write the reference of the commands anew
+	$(BIN)/python docs/commands.py
 
 bench: $(STAMP)  ## All benchmarks, as ratios
 	$(BIN)/python bench/poll.py

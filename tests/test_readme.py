@@ -46,3 +46,10 @@ def test_the_commands_of_make_stand_in_the_makefile():
     made = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = set(re.findall(r"^make ([a-z-]+)", README, re.MULTILINE))
     assert named <= made
+
+
+def test_the_reference_of_the_commands_says_what_the_program_says():
+    import runpy
+
+    written = runpy.run_path(str(ROOT / "docs" / "commands.py"))["page"]()
+    assert (ROOT / "docs" / "reference" / "commands.md").read_text("utf-8") == written, "run “make reference”"

@@ -17,18 +17,6 @@ Block = dict[str, Any]
 MOST_QUOTE = 2400
 MOST_TEXT = 2900
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]")
-_REASON_LABELS = {
-    "ordinary": "Ordinary post",
-    "quote": "Quotes somebody else",
-    "counter_speech": "Counter-speech",
-    "policy": "Policy position",
-    "news": "Neutral news",
-    "enforcement": "Neutral enforcement fact",
-    "statute": "Statute or programme",
-    "slogan": "Slogan only",
-    "other_illegal": "Other illegal thing",
-    "other_alien": "Other alien",
-}
 
 
 def fallback_text(message: Message) -> str:
@@ -40,8 +28,8 @@ def fallback_text(message: Message) -> str:
     return escape(cut(start, 280))
 
 
-def blocks_of(message: Message, *, buttons: bool) -> list[Block]:
-    """All blocks of a message. ``buttons`` needs an app that listens; an incoming webhook has none."""
+def blocks_of(message: Message) -> list[Block]:
+    """All blocks of a message."""
     if not message.quote:
         return _plain_blocks(message)
     blocks = [
@@ -61,8 +49,6 @@ def blocks_of(message: Message, *, buttons: bool) -> list[Block]:
         blocks.append({"type": "section", "text": _mrkdwn(" · ".join(links))})
     if message.possible_repeat:
         blocks.append({"type": "context", "elements": [_plain("Possible repeat: the first answer was lost.")]})
-    if buttons:
-        blocks.append(_actions(message))
     return blocks
 
 
@@ -176,35 +162,6 @@ def _links(message: Message) -> list[str]:
     if message.kept_url:
         links.append(link(message.kept_url, "Our copy"))
     return links
-
-
-def _actions(message: Message) -> Block:
-    """Buttons carry the opaque alert id and nothing of the post."""
-    value = message.id
-    return {
-        "type": "actions",
-        "block_id": f"alert_{value}_actions",
-        "elements": [
-            _button("triage_confirm", "Confirm", value, style="primary"),
-            {
-                "type": "static_select",
-                "action_id": "triage_reject",
-                "placeholder": _plain("Reject …"),
-                "options": [
-                    {"text": _plain(label), "value": f"{value}:{code}"} for code, label in _REASON_LABELS.items()
-                ],
-            },
-            _button("triage_unsure", "Unsure", value),
-            _button("triage_more", "More …", value),
-        ],
-    }
-
-
-def _button(action: str, label: str, value: str, *, style: str = "") -> Block:
-    button: Block = {"type": "button", "action_id": action, "text": _plain(label), "value": value}
-    if style:
-        button["style"] = style
-    return button
 
 
 def _plain(text: str) -> Block:

@@ -1,4 +1,4 @@
-"""Slack: by bot token with buttons and threads, or by incoming webhook as the simple mode.
+"""Slack: by bot token, or by incoming webhook as the simple mode.
 
 ``chat.postMessage`` has no idempotency key, and slack_sdk's default handlers send again after a reset although Slack
 may have taken the first: so no handler is set, each message carries its alert id as metadata, and an unclear answer is
@@ -49,14 +49,15 @@ class Slack(Channel):
     bot_token: SecretStr = SecretStr("")
     """``xoxb-…``"""
     app_token: SecretStr = SecretStr("")
-    """``xapp-…``, for Socket Mode."""
+    """``xapp-…``: accepted for the listener to come; nothing listens to Slack in this release."""
     signing_secret: SecretStr = SecretStr("")
+    """As ``app_token``."""
     channel: str = ""
     """The channel's id, ``C…``."""
     webhook_url: SecretStr = SecretStr("")
     base_url: str = Field(default="https://slack.com/api/", pattern=r"^https?://[^\s]+$")
     reviewers: list[str] = Field(default_factory=list)
-    """User ids (``U…``) that may decide by button."""
+    """As ``app_token``: who may decide in Slack."""
 
     _client: AsyncWebClient | None = PrivateAttr(default=None)
     _session: aiohttp.ClientSession | None = PrivateAttr(default=None)
@@ -86,7 +87,7 @@ class Slack(Channel):
         if not self.has_app:
             return await self._send_by_webhook(message)
         try:
-            return await self._post(message, blocks_of(message, buttons=self._listens(message)))
+            return await self._post(message, blocks_of(message))
         except DeliveryError as error:
             if not error.reduce:
                 raise
@@ -131,10 +132,6 @@ class Slack(Channel):
             await self._session.close()
             self._session = self._client = None
 
-    def _listens(self, message: Message) -> bool:
-        """Buttons are shown only where somebody listens to them."""
-        return bool(self.app_token.get_secret_value() or self.signing_secret.get_secret_value())
-
     async def _post(self, message: Message, blocks: list[dict[str, Any]] | None) -> dict[str, Any]:
         answer = await self._call(
             "chat.postMessage",
@@ -164,7 +161,7 @@ class Slack(Channel):
         return dict(answer.data) if isinstance(answer.data, dict) else {}
 
     async def _send_by_webhook(self, message: Message) -> dict[str, Any]:
-        for blocks in (blocks_of(message, buttons=False), None):
+        for blocks in (blocks_of(message), None):
             client = AsyncWebhookClient(
                 self.webhook_url.get_secret_value(), timeout=_TIMEOUT_S, session=self._open_session(), retry_handlers=[]
             )

@@ -121,8 +121,8 @@ def _as_dict(result: PollResult) -> dict[str, Any]:
 
 @app.command("run")
 def run(
-    web: Annotated[bool, typer.Option("--web/--no-web", help="Serve the review page.")] = True,
-    slack: Annotated[bool, typer.Option("--slack/--no-slack", help="Listen to Slack's buttons and commands.")] = True,
+    web: Annotated[bool, typer.Option("--web/--no-web", help="Accepted for the review page to come.")] = True,
+    slack: Annotated[bool, typer.Option("--slack/--no-slack", help="Accepted for the Slack listener to come.")] = True,
     config: ConfigOption = None,
 ) -> None:
     """Poll, score, flag and alert for good, until SIGTERM or Ctrl-C."""
