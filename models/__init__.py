@@ -25,6 +25,7 @@ from models.review import Review, Verdict
 from models.savedsearch import SavedSearch
 from models.textlabel import TextLabel
 from models.trust import Trust
+from models.user import Checkout, Invitation, LoginAttempt, User, UserRole, WebSession
 
 __all__ = [
     "Account",
@@ -38,6 +39,7 @@ __all__ = [
     "Authorship",
     "Blob",
     "Capture",
+    "Checkout",
     "ClassifierVersion",
     "Coverage",
     "Destination",
@@ -46,6 +48,8 @@ __all__ = [
     "FetchedPost",
     "Flag",
     "Health",
+    "Invitation",
+    "LoginAttempt",
     "Media",
     "Post",
     "PostVersion",
@@ -55,5 +59,8 @@ __all__ = [
     "Score",
     "TextLabel",
     "Trust",
+    "User",
+    "UserRole",
     "Verdict",
+    "WebSession",
 ]

@@ -11,7 +11,72 @@ depends_on = None
 
 
 def upgrade() -> None:
+    _people()
     _search()
+
+
+def _people() -> None:
+    """Users of the page, their sessions, invitations and failed logins; who reads which post now."""
+    role = sa.Enum("viewer", "reviewer", "lead", "admin", name="userrole", native_enum=False, length=32)
+    op.create_table(
+        "app_user",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("name", AutoString(), nullable=False),
+        sa.Column("role", role, nullable=False),
+        sa.Column("password_hash", AutoString(), nullable=False),
+        sa.Column("slack_id", AutoString(), nullable=False),
+        sa.Column("oidc_subject", AutoString(), nullable=False),
+        sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.Column("disabled_at", UTCDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_app_user")),
+        sa.UniqueConstraint("name", name=op.f("uq_app_user_name")),
+    )
+    op.create_index(op.f("ix_app_user_slack_id"), "app_user", ["slack_id"], unique=False)
+    op.create_index(op.f("ix_app_user_oidc_subject"), "app_user", ["oidc_subject"], unique=False)
+    op.create_table(
+        "web_session",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("user_id", sa.Integer(), nullable=False),
+        sa.Column("token_sha256", AutoString(length=64), nullable=False),
+        sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.Column("seen_at", UTCDateTime(), nullable=False),
+        sa.Column("ended_at", UTCDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(["user_id"], ["app_user.id"], name=op.f("fk_web_session_user_id_app_user")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_web_session")),
+        sa.UniqueConstraint("token_sha256", name=op.f("uq_web_session_token_sha256")),
+    )
+    op.create_index(op.f("ix_web_session_user_id"), "web_session", ["user_id"], unique=False)
+    op.create_table(
+        "invitation",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("token_sha256", AutoString(length=64), nullable=False),
+        sa.Column("user_id", sa.Integer(), nullable=True),
+        sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.Column("expires_at", UTCDateTime(), nullable=False),
+        sa.Column("used_at", UTCDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(["user_id"], ["app_user.id"], name=op.f("fk_invitation_user_id_app_user")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_invitation")),
+        sa.UniqueConstraint("token_sha256", name=op.f("uq_invitation_token_sha256")),
+    )
+    op.create_table(
+        "login_attempt",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("at", UTCDateTime(), nullable=False),
+        sa.Column("name", AutoString(), nullable=False),
+        sa.Column("address", AutoString(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_login_attempt")),
+    )
+    op.create_index("ix_login_attempt_name_at", "login_attempt", ["name", "at"], unique=False)
+    op.create_index("ix_login_attempt_address", "login_attempt", ["address"], unique=False)
+    op.create_table(
+        "checkout",
+        sa.Column("post_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("reviewer", AutoString(), nullable=False),
+        sa.Column("until", UTCDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["post_id"], ["post.id"], name=op.f("fk_checkout_post_id_post")),
+        sa.PrimaryKeyConstraint("post_id", name=op.f("pk_checkout")),
+    )
+    op.create_index(op.f("ix_checkout_until"), "checkout", ["until"], unique=False)
 
 
 def _search() -> None:
