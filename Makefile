@@ -25,7 +25,7 @@ demo: $(STAMP)  ## The whole job, offline, on invented offices
 test: $(STAMP)  ## The quick tests, under a minute
 	$(BIN)/python -m pytest -q
 
-test-slow: $(STAMP)  ## The slow tests: PostgreSQL, kill -9, browser, Slack emulator
+test-slow: $(STAMP)  ## The slow tests: PostgreSQL, kill -9, retraining
 	$(BIN)/python -m pytest -q -m slow
 
 lint: $(STAMP)  ## ruff and mypy
@@ -38,7 +38,7 @@ format: $(STAMP)  ## Put the code into one form
 	$(BIN)/ruff format .
 
 lock:  ## Resolve the dependencies anew (needs uv)
-	uv pip compile --universal --python-version 3.11 --generate-hashes --all-extras --group dev --no-header --quiet \
+	uv pip compile --universal --python-version 3.11 --generate-hashes --extra postgres --group dev --no-header --quiet \
 	  pyproject.toml --output-file requirements.lock
 
 train: $(STAMP)  ## Train the bundled classifier from the corpus

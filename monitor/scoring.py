@@ -121,6 +121,7 @@ def flag(db: Database, active: Active, config: Config, *, now: datetime, old_pos
                 col(Post.backfilled),
                 col(Account.muted_until),
                 col(Account.platform),
+                col(Flag.id).label("audit_id"),
             )
             .join(PostVersion, col(PostVersion.id) == col(Score.post_version_id))
             .join(Post, col(Post.current_version_id) == col(PostVersion.id))
@@ -129,20 +130,17 @@ def flag(db: Database, active: Active, config: Config, *, now: datetime, old_pos
             .where(
                 col(Score.classifier_version_id) == active.row_id,
                 col(Score.probability) >= active.queue_threshold,
-                col(Flag.id).is_(None),
+                sa.or_(col(Flag.id).is_(None), col(Flag.origin) == "audit"),
                 col(Post.authorship) != Authorship.SHARED,
             )
             .order_by(col(Post.posted_at), col(Post.id))
         ).all()
         flagged = []
         for row in rows:
-            raised = Flag(
-                post_id=row.post_id,
-                score_id=row.score_id,
-                probability=row.probability,
-                origin="test" if row.platform == TEST_PLATFORM else "classifier",
-                created_at=now,
-            )
+            # A post drawn for the audit bears a flag already; an edit that makes it a match takes that flag over.
+            raised = session.get_one(Flag, row.audit_id) if row.audit_id else Flag(post_id=row.post_id, probability=0)
+            raised.score_id, raised.probability, raised.created_at = row.score_id, row.probability, now
+            raised.origin = "test" if row.platform == TEST_PLATFORM else "classifier"
             session.add(raised)
             session.flush()
             backfill_ok = old_posts or config.poll.alert_on_backfill or not row.backfilled

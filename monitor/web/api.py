@@ -36,7 +36,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 
 def make_api(db: Database, may_read: Callable[[str], bool]) -> FastAPI:
     """The API over one database. ``may_read`` says whether the user of this name is there and has a role that reads."""
-    bearer = HTTPBearer(auto_error=False, description="A token of `sheriffwatch user token NAME`.")
+    bearer = HTTPBearer(auto_error=False, description="A token of `sheriffwatch api token NAME`.")
 
     def session_of(
         given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
