@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 import structlog
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
 from models.clock import utcnow
@@ -237,14 +238,18 @@ class _Lane:
 
 
 def _place(session: Session, channel: str, destination: str, *, create: bool = False) -> Destination | None:
-    row = session.execute(
+    """The row of one place of one channel. ``create`` makes it, also when another sender makes it at this moment."""
+    if create:
+        connection = session.connection()
+        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+        connection.execute(
+            insert(Destination)
+            .values(channel=channel, destination=destination, error="", failures=0)
+            .on_conflict_do_nothing()
+        )
+    return session.execute(
         sa.select(Destination).where(col(Destination.channel) == channel, col(Destination.destination) == destination)
     ).scalar()
-    if row is None and create:
-        row = Destination(channel=channel, destination=destination)
-        session.add(row)
-        session.flush()
-    return row
 
 
 def _update(session: Session, alert: Alert, **values: Any) -> None:
