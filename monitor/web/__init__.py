@@ -1,0 +1,1 @@
+"""The review page: routes, templates and static files over the same functions that the command line calls."""
