@@ -23,7 +23,7 @@ demo: $(STAMP)  ## The whole job, offline, on invented offices
 	$(BIN)/sheriffwatch demo
 
 test: $(STAMP)  ## The quick tests, under a minute
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2
 
 test-slow: $(STAMP)  ## The slow tests: PostgreSQL, kill -9, retraining
 	$(BIN)/python -m pytest -q -m slow

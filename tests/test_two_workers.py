@@ -103,6 +103,7 @@ def test_a_second_run_on_the_same_sqlite_file_is_refused_with_a_sentence(config_
         first.stderr.close()
 
 
+@pytest.mark.slow
 def test_what_run_left_is_there_for_poll_once(config_file, server, db):
     row = server.accounts()[0]
     add = [sys.executable, "-m", "monitor", "account", "add", row["platform"], row["address"]]

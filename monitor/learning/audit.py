@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from scipy.stats import binomtest
 from sqlmodel import Session, col
 
 from models.account import Account
@@ -148,6 +147,8 @@ def estimate(session: Session, *, since: datetime | None = None) -> Estimate:
 
 def interval(hits: int, of: int) -> tuple[float, float]:
     """The exact 95 % interval of a share."""
+    from scipy.stats import binomtest  # takes a second to import, and few commands need it
+
     bounds = binomtest(hits, of).proportion_ci(0.95, method="exact")
     return float(bounds.low), float(bounds.high)
 

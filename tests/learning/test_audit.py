@@ -13,6 +13,8 @@ from monitor.versions import active
 
 RULES = LearningConfig(audit_per_week=10)
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def week(desk, now):
