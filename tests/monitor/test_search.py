@@ -1,5 +1,4 @@
 import contextlib
-import contextlib
 import time
 from datetime import timedelta
 
