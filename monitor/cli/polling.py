@@ -1,5 +1,6 @@
 """``sheriffwatch poll``, ``run``, ``status`` and ``send-test``"""
 
+import contextlib
 from typing import Annotated, Any
 
 import typer
@@ -21,7 +22,7 @@ from monitor.cli.common import (
     run_async,
     workspace,
 )
-from monitor.errors import UsageError
+from monitor.errors import SheriffwatchError, UsageError
 from monitor.poller import PollResult
 from monitor.schedule import RunLock, Runner
 
@@ -121,7 +122,7 @@ def _as_dict(result: PollResult) -> dict[str, Any]:
 
 @app.command("run")
 def run(
-    web: Annotated[bool, typer.Option("--web/--no-web", help="Accepted for the review page to come.")] = True,
+    web: Annotated[bool, typer.Option("--web/--no-web", help="Serve the review page.")] = True,
     slack: Annotated[bool, typer.Option("--slack/--no-slack", help="Accepted for the Slack listener to come.")] = True,
     config: ConfigOption = None,
 ) -> None:
@@ -133,9 +134,23 @@ def run(
                 runner = Runner(space.db, net, space.config)
                 await accounts.add_configured(space.db, net, space.config, now=utcnow())
                 err.print("sheriffwatch is running. Ctrl-C or SIGTERM ends it after what is under way.")
-                await runner.run()
+                async with contextlib.AsyncExitStack() as beside:
+                    if web:
+                        await _serve_page(beside, space)
+                    await runner.run()
 
         run_async(work)
+
+
+async def _serve_page(beside: contextlib.AsyncExitStack, space: Workspace) -> None:
+    """Polling goes on without the page: of several workers on one host only the first gets the port."""
+    from monitor.cli.web import tell_address
+    from monitor.web.serve import serving
+
+    try:
+        tell_address(space.db, await beside.enter_async_context(serving(space.db, space.config)))
+    except SheriffwatchError as error:
+        err.print(f"{error} Everything else runs.", markup=False, soft_wrap=True)
 
 
 @app.command("status")
