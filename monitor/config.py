@@ -94,6 +94,25 @@ class LearningConfig(Section):
     """Fall of the agreement between reviewers and classifier from which a health alert is sent."""
 
 
+class ReviewConfig(Section):
+    """``[review]``: in what order the page offers posts to reviewers, and how it looks after them."""
+
+    top: float = Field(default=0.2, ge=0, le=1)
+    """Share of the surest flags in what is offered; what neither this nor ``random`` takes is the least certain."""
+    random: float = Field(default=0.1, ge=0, le=1)
+    """Share drawn at random from all that waits."""
+    readers: int = Field(default=1, ge=1, le=5)
+    """People who read each flagged post before it leaves the queue."""
+    blind: bool = False
+    """Hide the score, the telling words and others' verdicts until one has decided."""
+    checkout_s: float = Field(default=600, ge=1)
+    """How long a post that somebody reads is offered to nobody else, in seconds."""
+    blur: bool = True
+    """Veil pictures and severe text until asked for."""
+    rest_after_min: float = Field(default=45, ge=0)
+    """After so many minutes of reading the page suggests a break; 0 never."""
+
+
 class WebConfig(Section):
     """``[web]``: the review page."""
 
@@ -129,6 +148,7 @@ class Config(Section):
     poll: PollConfig = Field(default_factory=PollConfig)
     classifier: ClassifierConfig = Field(default_factory=ClassifierConfig)
     learning: LearningConfig = Field(default_factory=LearningConfig)
+    review: ReviewConfig = Field(default_factory=ReviewConfig)
     web: WebConfig = Field(default_factory=WebConfig)
     accounts: list[AccountConfig] = Field(default_factory=list)
     sources: dict[str, Any] = Field(default_factory=dict)

@@ -22,7 +22,7 @@ from monitor.messages import themes_of
 from monitor.postfilter import FTS, MOST_RANKED, PostFilter, Sort, statement
 from monitor.review.verdicts import agreed, in_force
 
-__all__ = ["KeptPost", "Page", "PostFilter", "Sort", "captures_of", "find", "get", "page"]
+__all__ = ["KeptPost", "Page", "PostFilter", "Sort", "captures_of", "find", "get", "load", "page"]
 
 
 @dataclass(frozen=True)
@@ -120,12 +120,12 @@ def page(session: Session, wanted: PostFilter, *, after: str = "", limit: int = 
     order = [number.desc()] if key is None else [key.desc(), number.desc()]
     rows = session.execute(query.order_by(*order).limit(limit + 1)).all()
     last = rows[limit - 1] if len(rows) > limit else None
-    return Page(_load(session, [row.id for row in rows[:limit]]), _cursor(last, key is not None) if last else "")
+    return Page(load(session, [row.id for row in rows[:limit]]), _cursor(last, key is not None) if last else "")
 
 
 def get(session: Session, post_id: int) -> KeptPost | None:
     """One post with all that belongs to it."""
-    return next(iter(_load(session, [post_id])), None)
+    return next(iter(load(session, [post_id])), None)
 
 
 def captures_of(session: Session, kept: KeptPost) -> list[Capture]:
@@ -181,10 +181,11 @@ def _page_by_relevance(session: Session, wanted: PostFilter, after: str, limit: 
     others = statement(session, replace(wanted, search="")).where(col(Post.id).in_(rank_of))
     good = sorted(session.execute(others).scalars(), key=lambda post_id: (rank_of[post_id], -post_id))
     more = len(good) > skip + limit
-    return Page(_load(session, good[skip : skip + limit]), str(skip + limit) if more else "")
+    return Page(load(session, good[skip : skip + limit]), str(skip + limit) if more else "")
 
 
-def _load(session: Session, ids: list[int]) -> list[KeptPost]:
+def load(session: Session, ids: list[int]) -> list[KeptPost]:
+    """The posts with these ids, in this order, each with all that belongs to it."""
     rows = session.execute(
         sa.select(Post, Account, Agency, Flag)
         .join(Account, col(Account.id) == col(Post.account_id))

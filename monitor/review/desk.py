@@ -1,0 +1,206 @@
+"""The reviewer's desk: which post to read next, and that no two people are handed the same one."""
+
+import math
+import random
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, col
+
+from models.db import Database
+from models.flag import Flag
+from models.review import Review
+from models.user import Checkout
+from monitor.config import Config
+from monitor.versions import active_row
+
+MOST_COUNTED = 500
+"""Waiting posts are counted up to here; more are told as “more than”."""
+UNDO_WITHIN = timedelta(minutes=10)
+_PAUSE = timedelta(minutes=15)
+_DEFAULT_THRESHOLD = 0.5
+
+
+@dataclass(frozen=True)
+class Stint:
+    """How long somebody has been reading without a pause of a quarter of an hour."""
+
+    minutes: float
+    posts: int
+
+
+def waits_for(reviewer: str, config: Config, now: datetime) -> list[sa.ColumnElement[bool]]:
+    """The conditions on a flag for its post to wait for this person: not read by enough people, nor by them, nor on
+    anybody's desk.
+    """
+    given = sa.select(col(Review.id)).where(col(Review.post_id) == col(Flag.post_id), col(Review.revoked_at).is_(None))
+    held = sa.select(col(Checkout.post_id)).where(col(Checkout.post_id) == col(Flag.post_id), col(Checkout.until) > now)
+    conditions = [col(Flag.origin) != "test", ~sa.exists(held)]
+    if config.review.readers == 1:
+        return [*conditions, ~sa.exists(given)]
+    readers = (
+        sa.select(sa.func.count(sa.distinct(col(Review.reviewer))))
+        .where(col(Review.post_id) == col(Flag.post_id), col(Review.revoked_at).is_(None))
+        .scalar_subquery()
+    )
+    return [*conditions, readers < config.review.readers, ~sa.exists(given.where(col(Review.reviewer) == reviewer))]
+
+
+def check_out(
+    db: Database, config: Config, reviewer: str, *, now: datetime, rng: random.Random | None = None
+) -> int | None:
+    """Choose the next post for this person and put it on their desk; None when nothing waits.
+
+    What is on a desk is offered to nobody, its owner included, until ``review.checkout_s`` have passed: so a post that
+    was skipped comes again later.
+    """
+    with db.write() as session:
+        connection = session.connection()
+        connection.execute(sa.delete(Checkout).where(col(Checkout.until) <= now))
+        for _ in range(5):
+            post_id = choose(session, config, reviewer, now=now, rng=rng or random.Random())
+            if post_id is None:
+                return None
+            row = {"post_id": post_id, "reviewer": reviewer, "until": now + timedelta(seconds=config.review.checkout_s)}
+            if connection.execute(_insert(connection).values(row).on_conflict_do_nothing()).rowcount:
+                return post_id
+    return None
+
+
+def hold(db: Database, config: Config, post_id: int, reviewer: str, *, now: datetime) -> None:
+    """Put one certain post on somebody's desk, if it is on nobody else's."""
+    until = now + timedelta(seconds=config.review.checkout_s)
+    with db.write() as session:
+        connection = session.connection()
+        connection.execute(sa.delete(Checkout).where(col(Checkout.until) <= now))
+        row = {"post_id": post_id, "reviewer": reviewer, "until": until}
+        connection.execute(_insert(connection).values(row).on_conflict_do_nothing())
+
+
+def release(db: Database, post_id: int, reviewer: str) -> None:
+    """Take a post off somebody's desk."""
+    with db.write() as session:
+        session.connection().execute(
+            sa.delete(Checkout).where(col(Checkout.post_id) == post_id, col(Checkout.reviewer) == reviewer)
+        )
+
+
+def holder(session: Session, post_id: int, now: datetime) -> Checkout | None:
+    """On whose desk a post is."""
+    return session.execute(
+        sa.select(Checkout).where(col(Checkout.post_id) == post_id, col(Checkout.until) > now)
+    ).scalar()
+
+
+def on_desk(session: Session, reviewer: str, now: datetime) -> int | None:
+    """The post that somebody took last and has not decided."""
+    return session.execute(
+        sa.select(col(Checkout.post_id))
+        .where(col(Checkout.reviewer) == reviewer, col(Checkout.until) > now)
+        .order_by(col(Checkout.until).desc())
+        .limit(1)
+    ).scalar()
+
+
+def count(session: Session, config: Config, reviewer: str, *, now: datetime) -> int:
+    """How many posts wait for this person, counted up to ``MOST_COUNTED`` and one."""
+    some = sa.select(col(Flag.id)).where(*waits_for(reviewer, config, now)).limit(MOST_COUNTED + 1).subquery()
+    return int(session.execute(sa.select(sa.func.count()).select_from(some)).scalar_one())
+
+
+def choose(session: Session, config: Config, reviewer: str, *, now: datetime, rng: random.Random) -> int | None:
+    """The next post: one brought by hand if there is one, else by the shares of ``[review]``."""
+    draw = rng.random()
+    kind = "top" if draw < config.review.top else "random" if draw < config.review.top + config.review.random else ""
+    query = sa.select(col(Flag.post_id)).where(*waits_for(reviewer, config, now))
+    brought = session.execute(
+        query.where(col(Flag.probability) == 0.0, col(Flag.origin) == "person").order_by(col(Flag.id)).limit(1)
+    ).scalar()
+    if brought is not None:
+        return int(brought)
+    if kind == "random":
+        return _at_random(session, query, rng)
+    if kind == "top":
+        return session.execute(query.order_by(col(Flag.probability).desc(), col(Flag.id)).limit(1)).scalar()
+    found = least_certain(session, config, reviewer, now=now, limit=1)
+    return found[0] if found else None
+
+
+def least_certain(session: Session, config: Config, reviewer: str, *, now: datetime, limit: int) -> list[int]:
+    """The waiting posts on which the classifier is least sure, the least sure first."""
+    middle = middle_of(_threshold(session, config))
+    query = sa.select(col(Flag.post_id), col(Flag.probability)).where(*waits_for(reviewer, config, now))
+    above = query.where(col(Flag.probability) >= middle).order_by(col(Flag.probability), col(Flag.id)).limit(limit)
+    below = (
+        query.where(col(Flag.probability) < middle).order_by(col(Flag.probability).desc(), col(Flag.id)).limit(limit)
+    )
+    rows = [*session.execute(above).tuples(), *session.execute(below).tuples()]
+    nearest = sorted(rows, key=lambda row: (abs(_log_odds(row[1]) - _log_odds(middle)), row[0]))
+    return [post_id for post_id, _ in nearest[:limit]]
+
+
+def middle_of(threshold: float) -> float:
+    """The probability at which least is known: half way, in log-odds, from even to the threshold.
+
+    Between the two lie the posts that a slightly different classifier would sort otherwise.
+    """
+    return 1 / (1 + math.exp(-_log_odds(threshold) / 2))
+
+
+def last_verdict(session: Session, reviewer: str, now: datetime) -> Review | None:
+    """The verdict that an undo would take back: this person's newest of the last ten minutes, given on the page."""
+    return session.execute(
+        sa.select(Review)
+        .where(
+            col(Review.reviewer) == reviewer,
+            col(Review.via) == "web",
+            col(Review.revoked_at).is_(None),
+            col(Review.created_at) > now - UNDO_WITHIN,
+        )
+        .order_by(col(Review.id).desc())
+        .limit(1)
+    ).scalar()
+
+
+def stint(session: Session, reviewer: str, now: datetime) -> Stint:
+    """How long this person has been deciding posts without a pause."""
+    times = session.execute(
+        sa.select(col(Review.created_at))
+        .where(col(Review.reviewer) == reviewer)
+        .order_by(col(Review.id).desc())
+        .limit(500)
+    ).scalars()
+    begun, posts = now, 0
+    for at in times:
+        if begun - at > _PAUSE:
+            break
+        begun, posts = at, posts + 1
+    return Stint((now - begun).total_seconds() / 60, posts)
+
+
+def _at_random(session: Session, query: sa.Select[Any], rng: random.Random) -> int | None:
+    most = session.execute(sa.select(sa.func.max(col(Flag.id)))).scalar() or 0
+    pivot = rng.randint(1, max(1, most))
+    after = session.execute(query.where(col(Flag.id) >= pivot).order_by(col(Flag.id)).limit(1)).scalar()
+    if after is not None:
+        return int(after)
+    return session.execute(query.where(col(Flag.id) < pivot).order_by(col(Flag.id).desc()).limit(1)).scalar()
+
+
+def _threshold(session: Session, config: Config) -> float:
+    if config.classifier.queue_threshold is not None:
+        return config.classifier.queue_threshold
+    row = active_row(session)
+    return row.queue_threshold if row else _DEFAULT_THRESHOLD
+
+
+def _log_odds(probability: float) -> float:
+    inside = min(1 - 1e-9, max(1e-9, probability))
+    return math.log(inside / (1 - inside))
+
+
+def _insert(connection: sa.Connection) -> Any:
+    return postgresql.insert(Checkout) if connection.dialect.name == "postgresql" else sqlite.insert(Checkout)

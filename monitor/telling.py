@@ -1,0 +1,94 @@
+"""A post's words as the page shows them: its parts, and in them what moved the score and how much."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from models.classifier import Score
+from models.post import PostVersion
+
+_LEAST_SHARE = 0.2
+"""Words that weigh less than this share of the strongest are not marked: they would colour everything."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A stretch of text; marked when ``level`` is 1 (a little) to 4 (most)."""
+
+    text: str
+    level: int = 0
+    weight: float = 0.0
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a post in reading order."""
+
+    label: str
+    """What it is, empty for the post's own text."""
+    pieces: list[Piece]
+
+
+@dataclass(frozen=True)
+class Weight:
+    """One word, sign or group of signs and how far it moved the score, in log-odds."""
+
+    name: str
+    kind: str
+    weight: float
+
+
+def parts_of(version: PostVersion, score: Score | None) -> list[Part]:
+    """The parts of a wording, marked with what the score says of this wording."""
+    text = version.readable()
+    marks = _marks(score) if score is not None and score.post_version_id == version.id else []
+    title = "" if version.title and version.text.startswith(version.title) else version.title
+    given = [("Title", title), ("", version.text)]
+    given += [("Picture text", alt) for alt in version.alt_texts] + [("Linked page", t) for t in version.link_titles]
+    parts, at = [], 0
+    for label, words in given:
+        if words:
+            parts.append(Part(label, _cut(text, at, at + len(words), marks)))
+            at += len(words) + 2  # readable() puts an empty line between parts
+    return parts
+
+
+def weights_of(score: Score | None, most: int = 12) -> list[Weight]:
+    """What moved the score most, up or down, the strongest first."""
+    if score is None:
+        return []
+    told = [item for item in score.explanation if item["kind"] in ("word", "cue")]
+    ranked = sorted(told, key=lambda item: -abs(item["weight"]))[:most]
+    return [Weight(item["name"], item["kind"], item["weight"]) for item in ranked]
+
+
+def _marks(score: Score) -> list[tuple[int, int, float, str]]:
+    pushing = [item for item in score.explanation if item["weight"] > 0 and item["kind"] in ("word", "cue")]
+    strongest = max((item["weight"] for item in pushing), default=0.0)
+    return [
+        (int(start), int(end), item["weight"] / strongest, item["name"])
+        for item in pushing
+        if item["weight"] >= strongest * _LEAST_SHARE
+        for start, end in item["spans"]
+    ]
+
+
+def _cut(text: str, start: int, end: int, marks: Sequence[tuple[int, int, float, str]]) -> list[Piece]:
+    """The text from ``start`` to ``end`` in pieces; where marks overlap the strongest counts."""
+    inside = sorted((m for m in marks if m[0] < end and m[1] > start), key=lambda m: -m[2])
+    edges = sorted({start, end, *(min(max(edge, start), end) for m in inside for edge in m[:2])})
+    pieces: list[Piece] = []
+    for here, there in itertools.pairwise(edges):
+        top = next((m for m in inside if m[0] <= here and m[1] >= there), None)
+        piece = Piece(text[here:there], _level(top[2]), top[2], top[3]) if top else Piece(text[here:there])
+        last = pieces[-1] if pieces else None
+        if last is not None and (last.level, last.name) == (piece.level, piece.name):
+            pieces[-1] = Piece(last.text + piece.text, piece.level, piece.weight, piece.name)
+        else:
+            pieces.append(piece)
+    return pieces
+
+
+def _level(share: float) -> int:
+    return 1 + min(3, int(share * 4))
