@@ -47,4 +47,3 @@ def elsewhere(session: Session, kept: KeptPost, *, most: int = 8) -> Elsewhere:
     groups = groups_of([text, *(other.current.readable() for other in others)])
     same = [other for other, group in zip(others, groups[1:], strict=True) if group == groups[0]]
     return Elsewhere(same[:most], more=len(same) > most or len(ids) == _LOOKED_AT)
-
