@@ -7,13 +7,17 @@ from dataclasses import dataclass
 
 from models.user import UserRole
 from monitor.web.page import Page
-from monitor.web.routes import home, login, me, people
+from monitor.web.routes import agreement, home, login, me, people, pictures, post, queue
 
 ALL: tuple[Page, ...] = (
     *home.PAGES,
     *login.PAGES,
     *me.PAGES,
     *people.PAGES,
+    *queue.PAGES,
+    *agreement.PAGES,
+    *post.PAGES,
+    *pictures.PAGES,
 )
 
 
