@@ -118,9 +118,9 @@ class FeedParser:
         """What feedparser makes of ``body``, as plain JSON values.
 
         ``feed`` holds the feed's own fields, ``entries`` its items; ``version`` is empty when it is no feed at all;
-        ``bozo`` says what was malformed. Relative links are resolved against ``url``. Markup is not sanitised: take
-        text from it, never show it. ``limit_s`` shortens the time limit. Raises FetchError (``malformed``) when it
-        cannot be parsed within the limits.
+        ``bozo`` says what was malformed. Relative links are resolved against ``url``, except in enclosures and media,
+        which are as written. Markup is not sanitised: take text from it, never show it. ``limit_s`` shortens the time
+        limit. Raises FetchError (``malformed``) when it cannot be parsed within the limits.
         """
         if self._closed:
             raise RuntimeError("the feed parser is closed")
@@ -135,6 +135,8 @@ class FeedParser:
             self._suspect(url)
             raise over_time from None
         except _DiedError as death:
+            if self._closed:
+                raise FetchError(f"the feed at {url} was not parsed: we are closing", kind="internal") from None
             self._suspect(url)
             if death.exit_code == -signal.SIGXCPU:
                 raise over_time from None
@@ -151,7 +153,7 @@ class FeedParser:
     async def _child(self) -> AsyncIterator[_Child]:
         """A child for one feed: kept for the next one if it is still fit, else ended."""
         try:
-            child = self._idle.pop() if self._idle else await _Child.start(self.limit_s, self._memory_bytes)
+            child = await self._next_child()
         except (OSError, TimeoutError, _DiedError) as error:
             raise FetchError(f"the feed parser could not be started ({error!r})", kind="internal") from None
         self._busy.add(child)
@@ -164,6 +166,14 @@ class FeedParser:
                 self._idle.append(child)
             else:
                 await asyncio.shield(child.end())
+
+    async def _next_child(self) -> _Child:
+        while self._idle:
+            child = self._idle.pop()
+            if child.process.returncode is None:
+                return child
+            await child.end()  # somebody ended it while it was idle, and the next feed is not to blame
+        return await _Child.start(self.limit_s, self._memory_bytes)
 
     def _suspects_turn(self, url: str) -> AbstractAsyncContextManager[object]:
         """Feeds that broke a child the last time wait for each other, so that the other children stay free."""

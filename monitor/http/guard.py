@@ -38,8 +38,6 @@ def is_public(address: Address) -> bool:
     """Whether an address belongs to the public Internet, looking inside the IPv6 forms that carry an IPv4 address."""
     if isinstance(address, IPv4Address):
         return address.is_global and not address.is_multicast and address not in _RELAYS_V4
-    if address.ipv4_mapped is not None:
-        return False
     if address in _NAT64:
         return is_public(IPv4Address(int(address) & 0xFFFF_FFFF))
     if address in _SIX_TO_FOUR:

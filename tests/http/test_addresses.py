@@ -121,6 +121,32 @@ async def test_no_spelling_reaches_a_private_server(other_server: LoopbackServer
     assert other_server.connections == 0
 
 
+def test_of_the_addresses_found_only_public_ones_are_admitted() -> None:
+    assert Guard().admit("mixed.example", 443, ["127.0.0.1", "8.8.8.8", "::1"]) == ["8.8.8.8"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://user@{}/",
+        "http://user:password@{}/",
+        "http://{}/a b",
+        "http://{}/\\b",
+        "http://{}/a\nb",
+        " http://{}/",
+        "http://{}/" + "a" * 9000,
+    ],
+)
+async def test_a_url_that_parsers_disagree_about_is_refused_even_for_a_server_of_ours(
+    server: LoopbackServer, web: Web, url: str
+) -> None:
+    with pytest.raises(FetchError, match="cannot be asked") as caught:
+        await web.get(url.format(server.netloc))
+    assert (caught.value.kind, caught.value.permanent) == ("malformed", True)
+    assert len(str(caught.value)) < 400
+    assert server.connections == 0
+
+
 async def test_a_refusal_says_what_to_do(other_server: LoopbackServer, web: Web) -> None:
     with pytest.raises(FetchError, match=r"blocked: 127\.0\.0\.77:\d+ was not asked.*http\.allow_private"):
         await web.get(other_server.url())

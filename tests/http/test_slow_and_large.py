@@ -118,6 +118,19 @@ async def test_an_endless_body_stops_at_the_cap(server: LoopbackServer, make_web
     assert sent < 20_000_000
 
 
+async def test_a_body_that_is_large_only_on_the_wire_stops_at_its_own_cap(
+    server: LoopbackServer, make_web: MakeWeb
+) -> None:
+    async def many_empty_blocks(exchange: Exchange) -> None:
+        await exchange.send(head(content_encoding="gzip") + gzip.compress(b"", mtime=0)[:10])
+        while True:
+            await exchange.send(b"\x00\x00\x00\xff\xff" * 10_000)
+
+    web = await make_web(max_wire_bytes=300_000)
+    with pytest.raises(FetchError, match=r"too large \(over 300,000 bytes\)"):
+        await web.get(server.on("/", many_empty_blocks))
+
+
 async def test_a_declared_size_over_the_cap_is_refused_before_reading(
     server: LoopbackServer, make_web: MakeWeb
 ) -> None:
