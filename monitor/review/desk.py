@@ -137,9 +137,9 @@ def least_certain(session: Session, config: Config, reviewer: str, *, now: datet
     below = (
         query.where(col(Flag.probability) < middle).order_by(col(Flag.probability).desc(), col(Flag.id)).limit(limit)
     )
-    rows = [*session.execute(above).tuples(), *session.execute(below).tuples()]
-    nearest = sorted(rows, key=lambda row: (abs(_log_odds(row[1]) - _log_odds(middle)), row[0]))
-    return [post_id for post_id, _ in nearest[:limit]]
+    rows = [*session.execute(above), *session.execute(below)]
+    nearest = sorted(rows, key=lambda row: (abs(_log_odds(row.probability) - _log_odds(middle)), row.post_id))
+    return [row.post_id for row in nearest[:limit]]
 
 
 def middle_of(threshold: float) -> float:

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 
+import structlog
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
 from models.clock import utcnow
@@ -23,6 +24,8 @@ from monitor.web.security import SecureHeaders, add_headers
 from monitor.web.shared import Shared
 from monitor.web.static import static_file
 from monitor.web.templating import environment
+
+log = structlog.get_logger()
 
 
 def create_app(db: Database, config: Config) -> Starlette:
@@ -55,10 +58,14 @@ def _unrouted(shared: Shared) -> Callable[[Request, Exception], Response]:
 
 
 def _last_resort(shared: Shared) -> Callable[[Request, Exception], Response]:
-    """Outside of all middleware, so it brings the headers itself."""
+    """Outside of all middleware, so it brings the headers itself; without a template if those are what is broken."""
 
     def show(request: Request, error: Exception) -> Response:
-        response = errors.fault(Visit(request, shared, utcnow()), error)
+        try:
+            response = errors.fault(Visit(request, shared, utcnow()), error)
+        except Exception:
+            log.exception("web.fault", path=request.url.path)
+            response = PlainTextResponse("A fault of ours. Nothing that was stored is lost. Try again.\n", 500)
         add_headers(response.headers)
         return response
 

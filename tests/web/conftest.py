@@ -1,0 +1,87 @@
+"""People in front of the page, without a browser: each has a session, and their forms carry the token."""
+
+from dataclasses import dataclass
+
+import httpx
+import pytest
+
+from models import UserRole
+from models.clock import utcnow
+from monitor import sessions, users
+from monitor.config import Config, load
+from monitor.web.app import create_app
+from monitor.web.page import COOKIE
+from monitor.web.security import form_token
+
+BASE = "https://127.0.0.1"
+
+
+@dataclass
+class Person:
+    """Somebody with a browser, which need not be logged in."""
+
+    client: httpx.AsyncClient
+    name: str = ""
+    token: str = ""
+
+    async def get(self, path, **more):
+        return await self.client.get(path, **more)
+
+    async def post(self, path, data=None, **more):
+        return await self.client.post(path, data={"token": self.form_token, **(data or {})}, **more)
+
+    @property
+    def form_token(self):
+        return form_token(self.token)
+
+    async def follow(self, response):
+        assert response.status_code == 303, response.text
+        return await self.get(response.headers["location"])
+
+
+@pytest.fixture
+def page_config():
+    """The built-in configuration, without the sample server that other tests need."""
+    return load(None, environment={})
+
+
+@pytest.fixture
+def app(db, page_config: Config):
+    return create_app(db, page_config)
+
+
+@pytest.fixture
+async def browser(app):
+    """Makes browsers; ``await browser()`` is a stranger's."""
+    opened = []
+
+    def open_(**cookies):
+        client = httpx.AsyncClient(
+            transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url=BASE, cookies=cookies
+        )
+        opened.append(client)
+        return client
+
+    yield open_
+    for client in opened:
+        await client.aclose()
+
+
+@pytest.fixture
+def log_in(db, browser):
+    """Makes somebody who is logged in, and their account when it is not there yet."""
+
+    def enter(name="Ana", role=UserRole.REVIEWER):
+        with db.read() as session:
+            user = users.named(session, name)
+        user = user or users.add(db, name, UserRole(role), by="test", now=utcnow())
+        token = sessions.start(db, user, now=utcnow())
+        return Person(browser(**{COOKIE: token}), user.name, token)
+
+    return enter
+
+
+@pytest.fixture
+def stranger(browser):
+    """Somebody who is not logged in."""
+    return Person(browser())
