@@ -20,9 +20,11 @@ from models.classifier import ClassifierVersion, Score
 from models.drift import DriftReading
 from models.evidence import Blob, Capture, Event
 from models.flag import Alert, AlertState, Destination, Flag
+from models.noise import Digest, Held, Incident, SameWords
 from models.post import Authorship, FetchedPost, Media, Post, PostVersion
 from models.review import Review, Verdict
 from models.savedsearch import SavedSearch
+from models.slackperson import SlackPerson, SlackRequest
 from models.textlabel import TextLabel
 from models.trust import Trust
 from models.user import Checkout, Invitation, LoginAttempt, User, UserRole, WebSession
@@ -43,11 +45,14 @@ __all__ = [
     "ClassifierVersion",
     "Coverage",
     "Destination",
+    "Digest",
     "DriftReading",
     "Event",
     "FetchedPost",
     "Flag",
     "Health",
+    "Held",
+    "Incident",
     "Invitation",
     "LoginAttempt",
     "Media",
@@ -55,8 +60,11 @@ __all__ = [
     "PostVersion",
     "Review",
     "Role",
+    "SameWords",
     "SavedSearch",
     "Score",
+    "SlackPerson",
+    "SlackRequest",
     "TextLabel",
     "Trust",
     "User",

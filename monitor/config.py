@@ -12,9 +12,10 @@ import tomllib
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from models.account import Role
 from monitor.alerts import Channel, channel_classes
@@ -113,6 +114,53 @@ class ReviewConfig(Section):
     """After so many minutes of reading the page suggests a break; 0 never."""
 
 
+class RouteConfig(Section):
+    """``[[alerts.routes]]``: matches that fit all that is given go to all of ``to``."""
+
+    states: list[str] = Field(default_factory=list)
+    agencies: list[str] = Field(default_factory=list)
+    """Names, as ``account list`` shows them; case and punctuation do not count."""
+    agreements: list[str] = Field(default_factory=list)
+    """Models of 287(g) agreements in force: ``JEM``, ``TFM``, ``WSO``."""
+    themes: list[str] = Field(default_factory=list)
+    platforms: list[str] = Field(default_factory=list)
+    least_score: float = Field(default=0, ge=0, le=1)
+    to: list[str] = Field(min_length=1)
+    """Channels, each with a destination if not its own: ``slack``, ``slack:C0123456789``, ``email``."""
+
+
+class AlertsConfig(Section):
+    """``[alerts]``: where matches go, and what keeps a channel from becoming noise."""
+
+    routes: list[RouteConfig] = Field(default_factory=list)
+    """A match that fits none goes to every channel that is set up."""
+    time_zone: str = "UTC"
+    quiet_hours: str = Field(default="", pattern=r"^(([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d)?$")
+    """``22:00-07:00``: matches of that time come in one digest after it."""
+    per_account_hour: int = Field(default=0, ge=0)
+    """Matches of one account that go out one by one in an hour; the rest comes in a digest. 0: no cap."""
+    per_channel_hour: int = Field(default=0, ge=0)
+    """The same for everything that goes to one place."""
+    same_words_days: float = Field(default=7, ge=0, le=90)
+    """How long one alert speaks for posts of other accounts with the same words. 0: never."""
+    digest: Literal["off", "daily", "weekly"] = "weekly"
+    digest_at: str = Field(default="08:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
+    """When, in ``time_zone``; the weekly one on Mondays."""
+    digest_to: list[str] = Field(default_factory=list)
+    """As a route's ``to``. Empty: every channel that is set up."""
+    health_to: list[str] = Field(default_factory=list)
+    """The same for what a person must mend."""
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError("this is no time zone: write one as America/New_York") from None
+        return name
+
+
 class WebConfig(Section):
     """``[web]``: the review page."""
 
@@ -149,6 +197,7 @@ class Config(Section):
     classifier: ClassifierConfig = Field(default_factory=ClassifierConfig)
     learning: LearningConfig = Field(default_factory=LearningConfig)
     review: ReviewConfig = Field(default_factory=ReviewConfig)
+    alerts: AlertsConfig = Field(default_factory=AlertsConfig)
     web: WebConfig = Field(default_factory=WebConfig)
     accounts: list[AccountConfig] = Field(default_factory=list)
     sources: dict[str, Any] = Field(default_factory=dict)
@@ -219,8 +268,20 @@ def _build(raw: dict[str, Any], name: str, folder: Path) -> Config:
     if channels.get("slack") is None and "slack" in classes:
         channels["slack"] = classes["slack"]()
     config = Config.model_validate({**raw, "folder": folder})
+    _check_places(config.alerts, set(classes), name)
     config.sources, config.channels = sources, channels
     return config
+
+
+def _check_places(alerts: AlertsConfig, channels: set[str], name: str) -> None:
+    named = [(f"alerts.routes.{number}.to", route.to) for number, route in enumerate(alerts.routes)]
+    for key, places in [*named, ("alerts.digest_to", alerts.digest_to), ("alerts.health_to", alerts.health_to)]:
+        for place in places:
+            channel = place.partition(":")[0]
+            if channel not in channels:
+                near = difflib.get_close_matches(channel, channels, n=1, cutoff=0.5)
+                hint = f"Did you mean “{near[0]}”?" if near else f"Known: {', '.join(sorted(channels))}."
+                raise UsageError(f"{name}: {key} names the channel “{channel}”, which is not known. {hint}")
 
 
 def _section(kind: type[BaseModel], settings: Any, key: str, name: str) -> BaseModel:

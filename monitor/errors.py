@@ -52,3 +52,9 @@ class DeliveryError(SheriffwatchError):
         self.ambiguous = ambiguous
         self.reduce = reduce
         self.retry_after = retry_after
+
+
+class CannotLookUpError(DeliveryError):
+    """The channel cannot tell whether a message arrived, because the token may not read there: better twice than
+    never.
+    """

@@ -1,5 +1,6 @@
 """What an alert says: a flag, with all that belongs to it, made into one Message."""
 
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,9 +10,13 @@ from models.account import Account
 from models.agency import Agency, Agreement
 from models.classifier import ClassifierVersion, Score
 from models.flag import Alert, Flag
+from models.noise import SameWords
 from models.post import Post, PostVersion
+from monitor import chart
 from monitor.alerts import Message, Word
+from monitor.captures import read_blob
 from monitor.config import Config
+from monitor.standing import Standing, standings
 
 QUOTE_CHARS = 1200
 """The most characters of a post that an alert quotes."""
@@ -20,16 +25,40 @@ _CONTEXT = 300
 
 def message_for(session: Session, alert: Alert, config: Config) -> Message | None:
     """The message of one alert, complete; None when what it spoke of is gone."""
-    if alert.flag_id is None:
-        return Message(
-            id=str(alert.id),
-            kind=alert.kind,
-            headline=str(alert.payload.get("headline", "")),
-            body=str(alert.payload.get("body", "")),
-            destination=alert.destination,
-            thread=alert.payload.get("thread", {}),
-            extra=alert.payload,
-        )
+    if alert.kind == "update":
+        shown = session.get(Alert, alert.payload.get("of"))
+        made = match_message(session, shown, config) if shown is not None and shown.receipt else None
+        return replace(made, kind="match", replaces=shown.receipt) if made and shown else None
+    if alert.flag_id is None or alert.kind == "thread":
+        return _told_message(session, alert)
+    return match_message(session, alert, config)
+
+
+def _told_message(session: Session, alert: Alert) -> Message | None:
+    """What carries its own words: health, digests, saved searches, and what is added below a match."""
+    payload = alert.payload
+    above = session.get(Alert, payload["of"]) if payload.get("of") else None
+    if payload.get("of") and (above is None or not above.receipt):
+        return None
+    digest = payload.get("chart")
+    return Message(
+        id=str(alert.id),
+        kind=alert.kind,
+        headline=str(payload.get("headline", "")),
+        body=str(payload.get("body", "")),
+        destination=alert.destination,
+        thread=above.receipt if above else payload.get("thread", {}),
+        post_url=str(payload.get("url", "")),
+        kept_url=str(payload.get("kept_url", "")),
+        changes=tuple((str(kind), str(text)) for kind, text in payload.get("changes", ())),
+        picture=chart.weeks_png(digest) if digest else None,
+        picture_alt=str(payload.get("chart_alt", "")),
+        extra=payload,
+    )
+
+
+def match_message(session: Session, alert: Alert, config: Config) -> Message | None:
+    """The message of one match, as it stands now."""
     found = session.execute(
         sa.select(Flag, Post, Account)
         .join(Post, col(Post.id) == col(Flag.post_id))
@@ -48,6 +77,8 @@ def message_for(session: Session, alert: Alert, config: Config) -> Message | Non
     quote, marks, cut = telling_passage(text, score)
     name = agency.name if agency else (account.name or account.address)
     earlier = _earlier(session, account, flag)
+    standing = standings(session, [post.id]).get(post.id, Standing())
+    picture, picture_alt = _picture(session, version)
     return Message(
         id=str(alert.id),
         kind=alert.kind,
@@ -75,6 +106,12 @@ def message_for(session: Session, alert: Alert, config: Config) -> Message | Non
         words=telling_words(score),
         earlier_count=earlier[0],
         earlier_last=earlier[1],
+        places=places_of(session, flag),
+        said=standing.said,
+        standing=standing.word,
+        revision=standing.revision,
+        picture=picture,
+        picture_alt=picture_alt,
     )
 
 
@@ -125,6 +162,34 @@ def telling_passage(text: str, score: Score | None) -> tuple[str, tuple[tuple[in
         start, end = _at_words(text, start, end)
     marks = tuple((s - start, e - start) for s, e in telling_spans(score) if s >= start and e <= end)
     return text[start:end], marks, end - start < len(text)
+
+
+def places_of(session: Session, flag: Flag) -> tuple[str, ...]:
+    """Where else the words of a flagged post stand, for which its alert speaks."""
+    rows = session.execute(
+        sa.select(Account, Agency, Post)
+        .join(Post, col(Post.account_id) == col(Account.id))
+        .join(Flag, col(Flag.post_id) == col(Post.id))
+        .join(SameWords, col(SameWords.flag_id) == col(Flag.id))
+        .outerjoin(Agency, col(Agency.id) == col(Account.agency_id))
+        .where(col(SameWords.lead_id) == flag.id, col(SameWords.flag_id) != flag.id)
+        .order_by(col(SameWords.flag_id))
+        .limit(50)
+    ).all()
+    return tuple(
+        f"{agency.name if agency else account.name or account.address} ({account.platform}): {post.url}"
+        for account, agency, post in rows
+    )
+
+
+def _picture(session: Session, version: PostVersion) -> tuple[bytes | None, str]:
+    """The first picture of a wording of which we keep a copy."""
+    for item in version.media:
+        if item.get("sha256"):
+            body = read_blob(session, item["sha256"])
+            if body:
+                return body, str(item.get("alt") or "")
+    return None, ""
 
 
 def _at_words(text: str, start: int, end: int) -> tuple[int, int]:

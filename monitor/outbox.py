@@ -16,7 +16,7 @@ from models.clock import utcnow
 from models.db import Database
 from models.flag import Alert, AlertState, Destination
 from monitor.alerts import Channel, Message
-from monitor.errors import DeliveryError
+from monitor.errors import CannotLookUpError, DeliveryError
 
 log = structlog.get_logger()
 
@@ -85,6 +85,12 @@ async def deliver(
             sa.select(sa.func.count()).where(col(Alert.state).in_([AlertState.QUEUED, AlertState.UNKNOWN]))
         ).scalar_one()
     return total
+
+
+async def close(channels: Mapping[str, Channel]) -> None:
+    """Give back the connections of all channels, before the event loop ends."""
+    for channel in channels.values():
+        await channel.close()
 
 
 class _Lane:
@@ -190,12 +196,15 @@ class _Lane:
 
     async def _send(self, alert: Alert, message: Message, before: AlertState) -> tuple[dict[str, Any], bool]:
         if before == AlertState.UNKNOWN:
-            if self.channel.can_find:
-                since = (alert.attempted_at or alert.created_at) - timedelta(seconds=60)
-                receipt = await self.channel.find(message, since)
-                if receipt is not None:
-                    return receipt, True
-            else:
+            since = (alert.attempted_at or alert.created_at) - timedelta(seconds=60)
+            try:
+                receipt = await self.channel.find(message, since) if self.channel.can_find else None
+                known = self.channel.can_find
+            except CannotLookUpError:
+                receipt, known = None, False
+            if receipt is not None:
+                return receipt, True
+            if not known and not message.replaces:
                 message = replace(message, possible_repeat=True)
         return await self.channel.send(message), False
 

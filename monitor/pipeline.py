@@ -7,11 +7,12 @@ from datetime import datetime
 
 from models.clock import utcnow
 from models.db import Database
-from monitor import deletions, messages, outbox, scoring
+from monitor import deletions, messages, noise, outbox, scoring
 from monitor.config import Config
 from monitor.http import Web
 from monitor.outbox import Delivery
 from monitor.poller import Poller, PollResult
+from monitor.threads import Teller
 from monitor.versions import Active, active
 
 
@@ -103,6 +104,8 @@ async def one_pass(
     duty = active(db, config)
     done.scored = score(db, duty)
     done.flagged = flag(db, duty, config, now=utcnow())
+    noise.release(db, config, now=utcnow())
+    Teller(db, config).run(now=utcnow())
     done.delivery = await alert(db, config, sole_sender=sole_sender, patience_s=patience_s)
     flagged = Counter(item.account_id for item in done.flagged)
     alerted = Counter(item.account_id for item in done.flagged if item.alerted)

@@ -15,18 +15,21 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from models.clock import utcnow
 from models.db import Database, lock_file
 from models.evidence import Event
-from monitor import deletions, pipeline, savedsearches
+from monitor import deletions, digest, incidents, noise, outbox, pipeline, savedsearches
 from monitor.config import Config
 from monitor.errors import SheriffwatchError
 from monitor.http import Web
 from monitor.learning import duties
 from monitor.poller import Poller, PollResult
+from monitor.threads import Teller
 from monitor.versions import Duty
 
 log = structlog.get_logger()
 
 TICK_S = 1.0
 SWEEP_S = 60.0
+UPDATE_S = 2.0
+"""How soon a verdict given elsewhere shows in the channel, in seconds."""
 LEARN_S = 600.0
 """How often to ask whether a retraining, the audit or the drift reading is due, in seconds."""
 DRAIN_S = 45.0
@@ -85,6 +88,7 @@ class Runner:
         self.duty = Duty(db, config)
         self.stopping = asyncio.Event()
         self.poller = Poller(db, web, config, on_result=self._on_result, clock=clock)
+        self.teller = Teller(db, config)
         self._tell = on_result
         self._fresh = asyncio.Event()
         self._fresh.set()
@@ -119,6 +123,9 @@ class Runner:
             self.every(TICK_S, self.deliver, "alert")
             self.every(SWEEP_S, self.sweep, "deletions")
             self.every(SWEEP_S, self.search, "saved searches")
+            self.every(UPDATE_S, self.update, "updates of messages")
+            self.every(SWEEP_S / 4, self.reply, "threads")
+            self.every(SWEEP_S, self.tell, "digests and health")
             self.every(LEARN_S, self.learn, "learn")
             self.scheduler.start()
             await self.stopping.wait()
@@ -127,6 +134,7 @@ class Runner:
             if self.scheduler.running:
                 self.scheduler.shutdown(wait=False)
             await self.poller.close()
+            await outbox.close(self.config.ready_channels)
             lock.release()
 
     def stop(self) -> None:
@@ -164,6 +172,21 @@ class Runner:
     async def search(self) -> None:
         """Tell of new posts that match a saved search."""
         await asyncio.to_thread(savedsearches.run, self.db, self.config, now=self.clock())
+
+    async def update(self) -> None:
+        """Show new verdicts in the messages that stand."""
+        await asyncio.to_thread(self.teller.update, now=self.clock())
+
+    async def reply(self) -> None:
+        """Tell below each match what became of its post."""
+        await asyncio.to_thread(self.teller.reply, now=self.clock())
+
+    async def tell(self) -> None:
+        """Tell what was held back, the digest when it is due, and what began or ceased to need a person."""
+        now = self.clock()
+        await asyncio.to_thread(noise.release, self.db, self.config, now=now)
+        await asyncio.to_thread(digest.run, self.db, self.config, now=now)
+        await asyncio.to_thread(incidents.watch, self.db, self.config, now=now)
 
     async def sweep(self) -> None:
         """Ask for posts that are due for a check of their own."""

@@ -11,13 +11,15 @@ from classifier import ScoreValues
 from models.account import Account
 from models.classifier import Score
 from models.db import Database
-from models.flag import Alert, Flag
+from models.flag import Flag
 from models.post import Authorship, Post, PostVersion
+from monitor import noise
 from monitor.config import Config
 from monitor.deletions import watch_for_deletion
 from monitor.versions import Active
 
 BATCH = 500
+FLAGS_AT_ONCE = 200
 TEST_PLATFORM = "test"
 """The platform of the account that ``send-test`` posts under: no source reads it."""
 
@@ -110,7 +112,15 @@ def flag(db: Database, active: Active, config: Config, *, now: datetime, old_pos
     threshold. A post is flagged once; again gives an empty list.
 
     Posts of an account's first poll are flagged but alert only when ``poll.alert_on_backfill`` or ``old_posts`` say so.
+    A flood is written in several transactions, so that nobody else waits long.
     """
+    flagged: list[Flagged] = []
+    while some := _flag_some(db, active, config, now=now, old_posts=old_posts):
+        flagged += some
+    return flagged
+
+
+def _flag_some(db: Database, active: Active, config: Config, *, now: datetime, old_posts: bool) -> list[Flagged]:
     with db.write() as session:
         rows = session.execute(
             sa.select(
@@ -134,6 +144,7 @@ def flag(db: Database, active: Active, config: Config, *, now: datetime, old_pos
                 col(Post.authorship) != Authorship.SHARED,
             )
             .order_by(col(Post.posted_at), col(Post.id))
+            .limit(FLAGS_AT_ONCE)
         ).all()
         flagged = []
         for row in rows:
@@ -146,23 +157,14 @@ def flag(db: Database, active: Active, config: Config, *, now: datetime, old_pos
             backfill_ok = old_posts or config.poll.alert_on_backfill or not row.backfilled
             muted = row.muted_until is not None and row.muted_until > now
             alerted = row.probability >= active.alert_threshold and backfill_ok and not muted
-            if alerted:
-                queue_match(session, config, raised, now=now)
+            alerted = alerted and queue_match(session, config, raised, now=now)
             watch_for_deletion(session, row.post_id, now)
             flagged.append(Flagged(raised.id or 0, row.post_id, row.account_id, alerted))
     return flagged
 
 
-def queue_match(session: Session, config: Config, flag: Flag, *, now: datetime, kind: str = "match") -> None:
-    """Put one alert for this flag into the outbox of each channel that is set up."""
-    for name in config.ready_channels:
-        session.add(
-            Alert(
-                flag_id=flag.id,
-                kind=kind,
-                channel=name,
-                dedupe_key=f"flag:{flag.id}",
-                created_at=now,
-                next_attempt_at=now,
-            )
-        )
+def queue_match(session: Session, config: Config, flag: Flag, *, now: datetime) -> bool:
+    """Put the alerts for this flag into the outbox, where it belongs. False when it waits for a digest or another
+    alert speaks for it.
+    """
+    return noise.place_match(session, config, flag, now=now) > 0

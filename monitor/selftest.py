@@ -12,7 +12,7 @@ from models.account import Account
 from models.db import Database
 from models.flag import Alert, AlertState, Flag
 from models.post import FetchedPost
-from monitor import keep, pipeline, scoring
+from monitor import keep, outbox, pipeline, scoring
 from monitor.config import Config
 from monitor.errors import SheriffwatchError
 from monitor.keep import Brought
@@ -51,7 +51,10 @@ async def send_test(db: Database, config: Config, *, now: datetime) -> TestWalk:
             "The test sentence was not flagged: the queue threshold is too high, or the classifier is not sound. "
             "“sheriffwatch explain” shows what it makes of a text."
         )
-    await pipeline.alert(db, config, patience_s=10.0)
+    try:
+        await pipeline.alert(db, config, patience_s=10.0)
+    finally:
+        await outbox.close(config.ready_channels)
     with db.read() as session:
         alerts = session.execute(sa.select(Alert).where(col(Alert.flag_id) == flag.id)).scalars().all()
         walk = [{"channel": alert.channel, "state": alert.state, "error": alert.last_error} for alert in alerts]

@@ -25,13 +25,25 @@ class Word:
 
 
 @dataclass(frozen=True)
+class Said:
+    """One person's verdict in force, as a message shows it."""
+
+    who: str
+    verdict: str
+    """``confirmed``, ``rejected`` or ``unsure``."""
+    at: datetime
+    reason: str = ""
+    via: str = ""
+
+
+@dataclass(frozen=True)
 class Message:
     """Something to be said aloud, complete. Every text in it may be hostile: channels escape what they show."""
 
     id: str
     """The alert's id: the nonce by which a channel can find the message again."""
     kind: str
-    """``match``, ``test``, ``update``, ``health`` or ``digest``."""
+    """``match``, ``update``, ``thread``, ``health``, ``digest`` …"""
     headline: str
     """One plain line: the notification and what a screen reader says first."""
     body: str = ""
@@ -40,6 +52,8 @@ class Message:
     """Where in the channel; empty takes the channel's default."""
     thread: dict[str, Any] = field(default_factory=dict)
     """The receipt of the message this one belongs under, if any."""
+    replaces: dict[str, Any] = field(default_factory=dict)
+    """The receipt of the message this one is the new form of, if any."""
     agency: str = ""
     state: str = ""
     agreements: tuple[str, ...] = ()
@@ -68,7 +82,16 @@ class Message:
     earlier_last: datetime | None = None
     places: tuple[str, ...] = ()
     """Where else the same words stand, as short plain lines."""
+    changes: tuple[tuple[str, str], ...] = ()
+    """What an edit changed: pairs of ``same``, ``gone`` or ``new`` and the words."""
+    said: tuple[Said, ...] = ()
+    """The verdicts in force, oldest first."""
+    standing: str = ""
+    """What they add up to: ``confirmed``, ``rejected``, ``unsure``, or ``second_look`` where people differ."""
+    revision: str = ""
+    """Changes whenever a verdict is given or taken back."""
     picture: bytes | None = None
+    """A PNG, JPEG, WebP or GIF from our own copy."""
     picture_alt: str = ""
     possible_repeat: bool = False
     """An earlier attempt may have arrived and the channel cannot tell: say so."""
@@ -93,6 +116,11 @@ class Channel(BaseModel):
     @property
     def can_find(self) -> bool:
         """Whether :meth:`find` can look a message up after an unclear answer."""
+        return False
+
+    @property
+    def can_update(self) -> bool:
+        """Whether a message that stands can be given a new form (``replaces``) and answers below it (``thread``)."""
         return False
 
     @property

@@ -5,84 +5,152 @@ Facts of Block Kit: 50 blocks a message, 3,000 characters a section, 150 a heade
 ``rich_text`` and ``plain_text`` elements, in which nothing is markup.
 """
 
-import re
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, urlsplit
 
-from monitor.alerts import Message
-
-Block = dict[str, Any]
+from monitor.alerts import Message, Said
+from monitor.alerts._slack_parts import (
+    Block,
+    button,
+    cut,
+    escape,
+    line,
+    link,
+    moment,
+    mrkdwn,
+    option,
+    plain,
+    words,
+)
 
 MOST_QUOTE = 2400
 MOST_TEXT = 2900
-_BIDI = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]")
+MOST_SAID = 8
+BUDGET = 10_000
+"""Characters over all blocks of a message."""
+REASONS: Mapping[str, str] = {
+    "ordinary": "Ordinary post",
+    "quote": "Reports somebody else's words",
+    "counter_speech": "Defends immigrants",
+    "policy": "Policy position",
+    "news": "Neutral news",
+    "enforcement": "Neutral arrest or case",
+    "statute": "Statute or programme name",
+    "slogan": "Slogan only",
+    "other_illegal": "Something else that is illegal",
+    "other_alien": "Space, films, plants, names",
+}
+"""The codebook's reason codes as the list of the Reject button shows them, the most frequent first."""
+_SIGN = {"confirmed": "✅", "rejected": "❌", "unsure": "❔", "second_look": "👀"}
+_STANDING = {
+    "confirmed": "Confirmed",
+    "rejected": "Rejected",
+    "unsure": "Unsure",
+    "second_look": "Needs a second look",
+}
 
 
 def fallback_text(message: Message) -> str:
     """The line of a notification and of screen readers, at most 300 characters."""
     place = f", {message.state}" if message.state else ""
-    start = f"{message.headline}{place}"
+    standing = f"{_STANDING[message.standing]}: " if message.standing in _STANDING else ""
+    start = f"{standing}{message.headline}{place}"
     if message.quote:
-        start += f": {_line(message.quote)}"
+        start += f": {line(message.quote)}"
+    elif message.body:
+        start += f": {line(message.body)}"
     return escape(cut(start, 280))
 
 
-def blocks_of(message: Message) -> list[Block]:
-    """All blocks of a message."""
+def blocks_of(message: Message, *, buttons: bool = False) -> list[Block]:
+    """All blocks of a message. ``buttons`` belong only where somebody listens to them."""
     if not message.quote:
         return _plain_blocks(message)
-    blocks = [
-        {"type": "header", "text": _plain(cut(_line(message.headline), 148))},
-        {"type": "section", "text": _mrkdwn(_who(message))},
-        _quote(message),
-    ]
-    if message.places:
-        listed = "\n".join(f"• {line}" for line in message.places[:10])
-        blocks.append({"type": "section", "text": _plain(cut(f"The same words also stand here:\n{listed}", 1500))})
-    why = _why(message)
-    if why:
-        blocks.append({"type": "section", "text": _mrkdwn(why)})
-    blocks.append({"type": "context", "elements": [_mrkdwn(_facts(message))]})
-    links = _links(message)
-    if links:
-        blocks.append({"type": "section", "text": _mrkdwn(" · ".join(links))})
-    if message.possible_repeat:
-        blocks.append({"type": "context", "elements": [_plain("Possible repeat: the first answer was lost.")]})
+    for most_quoted in (MOST_QUOTE, MOST_QUOTE // 2, MOST_QUOTE // 6):
+        blocks = _match_blocks(message, most_quoted)
+        if sum(map(len, texts_of(blocks))) <= BUDGET:
+            break
+    if buttons:
+        blocks.append(_actions(message))
     return blocks
 
 
-def escape(text: str) -> str:
-    """Text for ``mrkdwn``: Slack's three characters escaped, its marks of emphasis and bidi controls made harmless."""
-    safe = _BIDI.sub("", text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([*_~`|])", "\u200b\\1\u200b", safe)
+def texts_of(value: Any) -> list[str]:
+    """Every text a reader sees in blocks."""
+    if isinstance(value, dict):
+        return [
+            text
+            for key, item in value.items()
+            for text in ([item] if key == "text" and isinstance(item, str) else texts_of(item))
+        ]
+    return [text for item in value for text in texts_of(item)] if isinstance(value, list) else []
 
 
-def link(url: str, label: str) -> str:
-    """A link in ``mrkdwn``, or only the label when the address is none of the web."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        return escape(label)
-    address = quote(url, safe="/:?&=#%+,;@!$'()~.-_[]*")
-    return f"<{address[:2900]}|{escape(_line(label)).replace('|', '')}>"
+def _match_blocks(message: Message, most_quoted: int) -> list[Block]:
+    blocks: list[Block] = [
+        {"type": "header", "text": plain(cut(line(message.headline), 148))},
+        {"type": "section", "text": mrkdwn(_who(message))},
+        _quote(message, most_quoted),
+    ]
+    if message.places:
+        listed = "\n".join(f"• {cut(line(place), 160)}" for place in message.places[:10])
+        blocks.append({"type": "section", "text": plain(cut(f"The same words also stand here:\n{listed}", 1500))})
+    why = _why(message)
+    if why:
+        blocks.append({"type": "section", "text": mrkdwn(why)})
+    blocks.append({"type": "context", "elements": [mrkdwn(_facts(message))]})
+    links = _links(message)
+    if links:
+        blocks.append({"type": "section", "text": mrkdwn(" · ".join(links))})
+    if message.possible_repeat:
+        blocks.append({"type": "context", "elements": [plain("Possible repeat: the first answer was lost.")]})
+    if message.said:
+        blocks.append({"type": "section", "text": mrkdwn(said_lines(message))})
+    return blocks
 
 
-def moment(at: datetime) -> str:
-    """A time that Slack shows in each reader's own zone."""
-    utc = at.astimezone(UTC)
-    return f"<!date^{int(utc.timestamp())}^{{date_short_pretty}} {{time}}|{utc:%Y-%m-%d %H:%M} UTC>"
+def said_lines(message: Message) -> str:
+    """Who decided what and when, and what it adds up to."""
+    lines = [f"{_SIGN.get(message.standing, '')} *{_STANDING.get(message.standing, '')}*".strip()]
+    lines += [_said(said) for said in message.said[-MOST_SAID:]]
+    if len(message.said) > MOST_SAID:
+        lines.insert(1, f"{len(message.said) - MOST_SAID} earlier verdicts are on the page.")
+    return cut("\n".join(lines), MOST_TEXT)
 
 
-def cut(text: str, most: int) -> str:
-    """At most ``most`` characters, cut with an ellipsis."""
-    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+def _said(said: Said) -> str:
+    reason = f" ({escape(REASONS.get(said.reason, said.reason))})" if said.reason else ""
+    where = {"web": " on the page", "cli": " on the command line", "import": " by import"}.get(said.via, "")
+    return f"{escape(cut(line(said.who), 80))}: {escape(said.verdict)}{reason}{where}, {moment(said.at)}"
 
 
 def _plain_blocks(message: Message) -> list[Block]:
-    blocks: list[Block] = [{"type": "header", "text": _plain(cut(_line(message.headline) or "sheriffwatch", 148))}]
+    blocks: list[Block] = [{"type": "header", "text": plain(cut(line(message.headline) or "sheriffwatch", 148))}]
     body = message.body.strip()
     parts = (body[start : start + MOST_TEXT] for start in range(0, min(len(body), 3 * MOST_TEXT), MOST_TEXT))
-    return blocks + [{"type": "section", "text": _plain(part)} for part in parts]
+    blocks += [{"type": "section", "text": plain(part)} for part in parts]
+    if message.changes:
+        blocks.append(_difference(message))
+    links = _links(message)
+    if links:
+        blocks.append({"type": "section", "text": mrkdwn(" · ".join(links))})
+    if message.possible_repeat:
+        blocks.append({"type": "context", "elements": [plain("Possible repeat: the first answer was lost.")]})
+    return blocks
+
+
+def _difference(message: Message) -> Block:
+    """An edit as on paper: what went struck out, what came bold."""
+    elements: list[Block] = []
+    room = MOST_QUOTE
+    for kind, text in message.changes:
+        if room <= 0 or len(elements) >= 200:
+            elements.append(words(" …"))
+            break
+        shown = cut(text, room) if kind != "same" or len(text) <= 240 else f"{text[:110]} … {text[-110:]}"
+        room -= len(shown)
+        elements.append(words(shown, **{"gone": {"strike": True}, "new": {"bold": True}}.get(kind, {})))
+    return {"type": "rich_text", "elements": [{"type": "rich_text_quote", "elements": elements}]}
 
 
 def _who(message: Message) -> str:
@@ -99,11 +167,9 @@ def _who(message: Message) -> str:
     return "\n".join(lines)
 
 
-def _quote(message: Message) -> Block:
+def _quote(message: Message, most: int) -> Block:
     """The words themselves, the telling ones bold: ``rich_text`` knows no markup, so they stay what they are."""
-    text = message.quote
-    if len(text) > MOST_QUOTE:
-        text = cut(text, MOST_QUOTE)
+    text = cut(message.quote, most)
     elements: list[Block] = []
     at = 0
     for start, end in message.marks:
@@ -111,22 +177,15 @@ def _quote(message: Message) -> Block:
             continue
         end = min(end, len(text))
         if start > at:
-            elements.append(_words(text[at:start]))
+            elements.append(words(text[at:start]))
         if end > start:
-            elements.append(_words(text[start:end], bold=True))
+            elements.append(words(text[start:end], bold=True))
         at = end
     if at < len(text):
-        elements.append(_words(text[at:]))
+        elements.append(words(text[at:]))
     if message.cut:
-        elements.append(_words(" …"))
+        elements.append(words(" …"))
     return {"type": "rich_text", "elements": [{"type": "rich_text_quote", "elements": elements}]}
-
-
-def _words(text: str, *, bold: bool = False) -> Block:
-    element: Block = {"type": "text", "text": _BIDI.sub("", text)}
-    if bold:
-        element["style"] = {"bold": True}
-    return element
 
 
 def _why(message: Message) -> str:
@@ -164,14 +223,21 @@ def _links(message: Message) -> list[str]:
     return links
 
 
-def _plain(text: str) -> Block:
-    return {"type": "plain_text", "text": _BIDI.sub("", text) or " ", "emoji": False}
-
-
-def _mrkdwn(text: str) -> Block:
-    # verbatim: without it Slack makes links, channels and some mentions of bare words.
-    return {"type": "mrkdwn", "text": text, "verbatim": True}
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())
+def _actions(message: Message) -> Block:
+    """Buttons carry the opaque alert id and nothing of the post."""
+    value = message.id
+    elements = [
+        button("triage_confirm", "Confirm", value, style="primary"),
+        {
+            "type": "static_select",
+            "action_id": "triage_reject",
+            "placeholder": plain("Reject …"),
+            "options": [option(label, f"{value}:{code}") for code, label in REASONS.items()],
+        },
+        button("triage_unsure", "Unsure", value),
+        button("triage_more", "More …", value),
+    ]
+    if message.said:
+        elements.append(button("triage_undo", "Undo mine", value))
+    # A new block_id makes Slack forget what was chosen in the list before.
+    return {"type": "actions", "block_id": f"alert_{value}_actions_{message.revision or 0}", "elements": elements}

@@ -1,42 +1,29 @@
-"""Slack: by bot token, or by incoming webhook as the simple mode.
+"""Slack: by bot token with buttons and threads, or by incoming webhook as the simple mode.
 
 ``chat.postMessage`` has no idempotency key, and slack_sdk's default handlers send again after a reset although Slack
 may have taken the first: so no handler is set, each message carries its alert id as metadata, and an unclear answer is
 looked up in ``conversations.history`` before anything is sent again (docs.slack.dev/messaging/message-metadata).
 """
 
+import asyncio
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
 
-import aiohttp
+import structlog
 from pydantic import Field, PrivateAttr, SecretStr
-from slack_sdk.errors import SlackApiError
-from slack_sdk.web.async_client import AsyncWebClient
-from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from monitor.alerts import Channel, Message
-from monitor.alerts._slack_blocks import blocks_of, fallback_text
-from monitor.errors import DeliveryError
+from monitor.alerts._slack_blocks import blocks_of, fallback_text, said_lines
+from monitor.alerts._slack_client import CANNOT_UPDATE, SlackClient, SlackError, fault
+from monitor.alerts._slack_parts import Block, cut, plain
+from monitor.errors import CannotLookUpError, DeliveryError
+
+log = structlog.get_logger()
 
 EVENT_TYPE = "sheriff_alert"
-_TIMEOUT_S = 30
-_PERMANENT = {
-    "invalid_auth": "the token is not valid",
-    "not_authed": "no token was sent",
-    "token_revoked": "the token was revoked",
-    "token_expired": "the token has expired",
-    "account_inactive": "the token's account or workspace is gone",
-    "missing_scope": "the token lacks a scope",
-    "channel_not_found": "there is no such channel, or the app may not see it",
-    "not_in_channel": "the app is not in the channel: invite it",
-    "is_archived": "the channel is archived",
-    "restricted_action": "the workspace does not let the app post there",
-    "no_service": "the webhook was revoked",
-    "action_prohibited": "the workspace does not let the webhook post",
-    "channel_is_archived": "the channel is archived",
-}
-_REDUCE = {"msg_too_long", "msg_blocks_too_long", "invalid_blocks", "invalid_blocks_format", "no_text"}
-_PASSING = {"internal_error", "fatal_error", "service_unavailable", "request_timeout"}
+_FILE_READY_S = (0.5, 1.5, 3.0)
+"""A picture just uploaded may not be ready to stand in a message; Slack then refuses the blocks."""
 
 
 class Slack(Channel):
@@ -49,18 +36,24 @@ class Slack(Channel):
     bot_token: SecretStr = SecretStr("")
     """``xoxb-…``"""
     app_token: SecretStr = SecretStr("")
-    """``xapp-…``: accepted for the listener to come; nothing listens to Slack in this release."""
+    """``xapp-…``: buttons and commands over Socket Mode, which needs no public address."""
     signing_secret: SecretStr = SecretStr("")
-    """As ``app_token``."""
+    """Buttons and commands by signed HTTP requests instead, when there is no app token."""
+    listen: str = Field(default="127.0.0.1:8010", pattern=r"^[^\s]+:\d{1,5}$")
+    """Where signed requests are taken, for a reverse proxy with TLS in front."""
     channel: str = ""
     """The channel's id, ``C…``."""
     webhook_url: SecretStr = SecretStr("")
     base_url: str = Field(default="https://slack.com/api/", pattern=r"^https?://[^\s]+$")
     reviewers: list[str] = Field(default_factory=list)
-    """As ``app_token``: who may decide in Slack."""
+    """User ids (``U…``) that may decide and command."""
+    reviewer_group: str = Field(default="", pattern=r"^(S[A-Z0-9]+)?$")
+    """A user group (``S…``) whose members may decide and command; needs the scope ``usergroups:read``."""
+    workspace: str = Field(default="", pattern=r"^([TE][A-Z0-9]+)?$")
+    """The workspace's id, ``T…``: requests from any other are refused. Empty: the bot token's own."""
 
-    _client: AsyncWebClient | None = PrivateAttr(default=None)
-    _session: aiohttp.ClientSession | None = PrivateAttr(default=None)
+    _client: SlackClient | None = PrivateAttr(default=None)
+    _loop: asyncio.AbstractEventLoop | None = PrivateAttr(default=None)
 
     @property
     def ready(self) -> bool:
@@ -73,8 +66,18 @@ class Slack(Channel):
         return bool(self.bot_token.get_secret_value() and self.channel)
 
     @property
+    def listens(self) -> bool:
+        """Whether buttons are answered: only then are they shown."""
+        return self.has_app and bool(self.app_token.get_secret_value() or self.signing_secret.get_secret_value())
+
+    @property
     def can_find(self) -> bool:
         """A webhook can look nothing up."""
+        return self.has_app
+
+    @property
+    def can_update(self) -> bool:
+        """A webhook learns no id of what it sent."""
         return self.has_app
 
     @property
@@ -86,30 +89,44 @@ class Slack(Channel):
         """Post one message. What Slack refuses for its form is sent once more as plain text."""
         if not self.has_app:
             return await self._send_by_webhook(message)
+        if message.replaces.get("ts"):
+            return await self._update(message)
+        blocks = blocks_of(message, buttons=self.listens and message.kind == "match")
         try:
-            return await self._post(message, blocks_of(message))
-        except DeliveryError as error:
+            if message.picture:
+                return await self._post_with_picture(message, blocks)
+            return await self._post(message, blocks)
+        except SlackError as error:
             if not error.reduce:
                 raise
+            log.warning("slack.form_refused", alert=message.id, error=error.word, detail=error.detail)
         return await self._post(message, None)
 
     async def find(self, message: Message, since: datetime) -> dict[str, Any] | None:
-        """Look for the alert's id in the channel's history since ``since``."""
+        """Look for the alert's id in the channel's history, or in the thread it belongs to, since ``since``.
+
+        Raises CannotLookUpError when the token may not read the channel's history.
+        """
+        if message.replaces:
+            return None  # giving a message its new form twice changes nothing
+        place = self._place(message)
+        asked = {"channel": place, "oldest": f"{since.timestamp():.6f}", "include_all_metadata": True, "limit": 100}
+        method = "conversations.history"
+        if message.thread.get("ts"):
+            method, asked["ts"] = "conversations.replies", message.thread["ts"]
         cursor = ""
         for _ in range(20):
-            answer = await self._call(
-                "conversations.history",
-                channel=message.destination or self.channel,
-                oldest=f"{since.timestamp():.6f}",
-                include_all_metadata=True,
-                limit=100,
-                **({"cursor": cursor} if cursor else {}),
-            )
+            try:
+                answer = await self.call(method, **asked, **({"cursor": cursor} if cursor else {}))
+            except SlackError as error:
+                if error.word in ("missing_scope", "unknown_method"):
+                    raise CannotLookUpError(str(error)) from None
+                raise
             for item in answer.get("messages", []):
                 metadata = item.get("metadata") or {}
                 payload = metadata.get("event_payload") or {}
                 if metadata.get("event_type") == EVENT_TYPE and str(payload.get("alert_id")) == message.id:
-                    return {"channel": message.destination or self.channel, "ts": item["ts"]}
+                    return {"channel": place, "ts": item["ts"]}
             cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
             if not cursor:
                 return None
@@ -120,112 +137,112 @@ class Slack(Channel):
         if not self.has_app:
             return []
         try:
-            await self._call("auth.test")
-            await self._call("conversations.info", channel=self.channel)
+            await self.call("auth.test")
+            await self.call("conversations.info", channel=self.channel)
         except DeliveryError as error:
             return [f"Slack: {error}."]
         return []
 
+    async def call(self, method: str, **arguments: Any) -> dict[str, Any]:
+        """Ask one method of Slack's Web API. Raises DeliveryError."""
+        return await self._web().call(method, **arguments)
+
+    async def call_with_headers(self, method: str, **arguments: Any) -> tuple[dict[str, Any], dict[str, str]]:
+        """As :meth:`call`, with the headers of the answer: they tell the token's scopes and Slack's clock."""
+        return await self._web().call_with_headers(method, **arguments)
+
+    async def answer_at(self, response_url: str, body: dict[str, Any]) -> None:
+        """Answer a button or command at the address it brought along. Raises DeliveryError."""
+        status, said, headers = await self._web().post_to(response_url, body)
+        if status != 200:
+            raise fault(said.strip().split("\n")[0][:60], status, headers)
+
     async def close(self) -> None:
         """Give back the connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = self._client = None
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
 
-    async def _post(self, message: Message, blocks: list[dict[str, Any]] | None) -> dict[str, Any]:
-        answer = await self._call(
+    def _place(self, message: Message) -> str:
+        receipt = message.replaces or message.thread
+        return str(receipt.get("channel") or message.destination or self.channel)
+
+    async def _post(self, message: Message, blocks: list[Block] | None) -> dict[str, Any]:
+        answer = await self.call(
             "chat.postMessage",
-            channel=message.destination or self.channel,
+            channel=self._place(message),
             text=fallback_text(message),
             unfurl_links=False,
             unfurl_media=False,
             link_names=False,
-            metadata={"event_type": EVENT_TYPE, "event_payload": {"alert_id": message.id}},
+            metadata=_metadata(message),
             **({"blocks": blocks} if blocks else {}),
             **({"thread_ts": message.thread["ts"]} if message.thread.get("ts") else {}),
         )
         return {"channel": answer["channel"], "ts": answer["ts"]}
 
-    async def _call(self, method: str, **arguments: Any) -> dict[str, Any]:
+    async def _post_with_picture(self, message: Message, blocks: list[Block]) -> dict[str, Any]:
+        """A picture that cannot be uploaded or shown costs nobody the message."""
         try:
-            answer = await self._web().api_call(method, json=arguments)
-        except SlackApiError as error:
-            raise _api_fault(error) from None
-        except TimeoutError:
-            raise DeliveryError("Slack did not answer in time", ambiguous=True) from None
-        except aiohttp.ClientConnectorError as error:
-            # No connection was made, so nothing can have arrived.
-            raise DeliveryError(f"Slack could not be reached: {error.os_error}") from None
-        except (aiohttp.ClientError, OSError) as error:
-            raise DeliveryError(f"the connection to Slack broke ({type(error).__name__})", ambiguous=True) from None
-        return dict(answer.data) if isinstance(answer.data, dict) else {}
+            file_id = await self._web().upload(f"alert-{message.id}.png", message.picture or b"", message.picture_alt)
+        except DeliveryError as error:
+            if error.retry_after:
+                raise
+            log.warning("slack.picture_refused", alert=message.id, error=str(error))
+            return await self._post(message, blocks)
+        alt = cut(message.picture_alt or "The picture of the post", 2000)
+        shown = {"type": "image", "slack_file": {"id": file_id}, "alt_text": plain(alt)["text"]}
+        for wait_s in _FILE_READY_S:
+            try:
+                return await self._post(message, [*blocks[:3], shown, *blocks[3:]])
+            except SlackError as error:
+                if not error.reduce:
+                    raise
+            await asyncio.sleep(wait_s)
+        return await self._post(message, blocks)
+
+    async def _update(self, message: Message) -> dict[str, Any]:
+        """Give a message its new form. Where that is not allowed any more, say in its thread what was decided."""
+        place = message.replaces
+        for blocks in (blocks_of(message, buttons=self.listens), None):
+            try:
+                await self.call(
+                    "chat.update",
+                    channel=place["channel"],
+                    ts=place["ts"],
+                    text=fallback_text(message),
+                    metadata=_metadata(message),
+                    **({"blocks": blocks} if blocks else {}),
+                )
+                return dict(place)
+            except SlackError as error:
+                if error.word in CANNOT_UPDATE:
+                    break
+                if not error.reduce or blocks is None:
+                    raise
+        text = said_lines(message) if message.said else "No verdict stands any more."
+        await self._post(replace(message, quote="", headline=text, body="", replaces={}, thread=place), None)
+        return dict(place)
 
     async def _send_by_webhook(self, message: Message) -> dict[str, Any]:
+        url = self.webhook_url.get_secret_value()
         for blocks in (blocks_of(message), None):
-            client = AsyncWebhookClient(
-                self.webhook_url.get_secret_value(), timeout=_TIMEOUT_S, session=self._open_session(), retry_handlers=[]
-            )
-            try:
-                answer = await client.send(
-                    text=fallback_text(message), blocks=blocks, unfurl_links=False, unfurl_media=False
-                )
-            except TimeoutError:
-                raise DeliveryError("the Slack webhook did not answer in time", ambiguous=True) from None
-            except aiohttp.ClientConnectorError as error:
-                raise DeliveryError(f"the Slack webhook could not be reached: {error.os_error}") from None
-            except (aiohttp.ClientError, OSError):
-                raise DeliveryError("the connection to the Slack webhook broke", ambiguous=True) from None
-            if answer.status_code == 200:
+            body = {"text": fallback_text(message), "unfurl_links": False, "unfurl_media": False}
+            status, said, headers = await self._web().post_to(url, body | ({"blocks": blocks} if blocks else {}))
+            if status == 200:
                 return {}
-            word = answer.body.strip().split("\n")[0][:60]
+            word = said.strip().split("\n")[0][:60]
             if word in ("invalid_payload", "invalid_blocks") and blocks:
                 continue
-            raise _fault(word, answer.status_code, dict(answer.headers or {}))
+            raise fault(word, status, headers)
         raise DeliveryError("Slack refused the message in every form", reduce=True)
 
-    def _web(self) -> AsyncWebClient:
-        if self._client is None or self._session is None or self._session.closed:
-            self._client = AsyncWebClient(
-                token=self.bot_token.get_secret_value(),
-                base_url=self.base_url,
-                timeout=_TIMEOUT_S,
-                session=self._open_session(),
-                retry_handlers=[],
-            )
+    def _web(self) -> SlackClient:
+        loop = asyncio.get_running_loop()  # one event loop owns a client and its connections
+        if self._client is None or self._client.closed or self._loop is not loop:
+            self._client, self._loop = SlackClient(self.base_url, self.bot_token.get_secret_value()), loop
         return self._client
 
-    def _open_session(self) -> aiohttp.ClientSession:
-        # One event loop owns a session; ours knows no proxy from the environment.
-        if self._session is None or self._session.closed:
-            self._session = aiohttp.ClientSession(trust_env=False, timeout=aiohttp.ClientTimeout(total=_TIMEOUT_S))
-        return self._session
 
-
-def _api_fault(error: SlackApiError) -> DeliveryError:
-    data = error.response.data if isinstance(error.response.data, dict) else {}
-    word = str(data.get("error") or f"HTTP {error.response.status_code}")
-    fault = _fault(word, error.response.status_code, dict(error.response.headers))
-    if data.get("needed"):
-        return DeliveryError(f"{fault} (needed: {data['needed']})", permanent=True)
-    return fault
-
-
-def _fault(word: str, status: int, headers: dict[str, Any]) -> DeliveryError:
-    lowered = {str(key).lower(): value for key, value in headers.items()}
-    if status == 429 or word in ("ratelimited", "rate_limited"):
-        return DeliveryError("Slack asks us to slow down", retry_after=_seconds(lowered.get("retry-after")))
-    if word in _PERMANENT:
-        return DeliveryError(f"Slack says {word}: {_PERMANENT[word]}", permanent=True)
-    if word in _REDUCE:
-        return DeliveryError(f"Slack refused the form of a message ({word})", reduce=True)
-    if status >= 500 or word in _PASSING:
-        return DeliveryError(f"Slack has a fault of its own ({word}, HTTP {status})", ambiguous=True)
-    return DeliveryError(f"Slack says {word} (HTTP {status})", permanent=True)
-
-
-def _seconds(value: Any) -> float:
-    """Retry-After in seconds, between one second and an hour; anything unreadable is half a minute."""
-    try:
-        return min(max(float(value), 1.0), 3600.0)
-    except (TypeError, ValueError):
-        return 30.0
+def _metadata(message: Message) -> dict[str, Any]:
+    return {"event_type": EVENT_TYPE, "event_payload": {"alert_id": message.id}}

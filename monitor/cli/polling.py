@@ -7,7 +7,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from models.clock import utcnow
-from monitor import accounts, pipeline, selftest, status
+from monitor import accounts, outbox, pipeline, selftest, status
 from monitor.cli import app
 from monitor.cli.common import (
     ConfigOption,
@@ -23,6 +23,7 @@ from monitor.cli.common import (
     workspace,
 )
 from monitor.errors import SheriffwatchError, UsageError
+from monitor.http import Web
 from monitor.poller import PollResult
 from monitor.schedule import RunLock, Runner
 
@@ -67,6 +68,7 @@ async def _one_pass(space: Workspace, names: list[str], *, show_progress: bool) 
                     space.db, web, space.config, only=only, on_result=advance, sole_sender=alone and space.db.is_sqlite
                 )
     finally:
+        await outbox.close(space.config.ready_channels)
         lock.release()
 
 
@@ -123,7 +125,7 @@ def _as_dict(result: PollResult) -> dict[str, Any]:
 @app.command("run")
 def run(
     web: Annotated[bool, typer.Option("--web/--no-web", help="Serve the review page.")] = True,
-    slack: Annotated[bool, typer.Option("--slack/--no-slack", help="Accepted for the Slack listener to come.")] = True,
+    slack: Annotated[bool, typer.Option("--slack/--no-slack", help="Listen to Slack's buttons and commands.")] = True,
     config: ConfigOption = None,
 ) -> None:
     """Poll, score, flag and alert for good, until SIGTERM or Ctrl-C."""
@@ -137,9 +139,24 @@ def run(
                 async with contextlib.AsyncExitStack() as beside:
                     if web:
                         await _serve_page(beside, space)
+                    if slack:
+                        await _listen_to_slack(beside, space, net)
                     await runner.run()
 
         run_async(work)
+
+
+async def _listen_to_slack(beside: contextlib.AsyncExitStack, space: Workspace, net: Web) -> None:
+    """Polling goes on without the listener, as it does without the page."""
+    from monitor.slack.listening import listening
+
+    try:
+        how = await beside.enter_async_context(listening(space.db, space.config, net))
+    except SheriffwatchError as error:
+        err.print(f"{error} Everything else runs.", markup=False, soft_wrap=True)
+        return
+    if how:
+        err.print(f"Listening to Slack by {how}.", markup=False)
 
 
 async def _serve_page(beside: contextlib.AsyncExitStack, space: Workspace) -> None:

@@ -51,7 +51,8 @@ def decide(db: Database, decision: Decision, *, now: datetime) -> Review:
     """
     _check(decision)
     with db.write() as session:
-        post = session.get(Post, decision.post_id)
+        # Locked, so that the second of two clicks at the same moment sees the first one's verdict.
+        post = session.get(Post, decision.post_id, with_for_update=True)
         if post is None:
             raise SheriffwatchError(
                 f"There is no post {decision.post_id}. “sheriffwatch review list” shows what waits."

@@ -144,9 +144,13 @@ def test_the_telling_words_are_bold_in_the_quote():
     assert "".join(part["text"] for part in parts) == MESSAGE.quote
 
 
-def test_no_button_stands_where_nobody_listens(slack):
-    send(channel(slack, app_token="xapp-test", signing_secret="s"))
-    assert not [block for block in slack.messages[0]["blocks"] if block["type"] == "actions"]
+def test_buttons_stand_only_where_somebody_listens(slack):
+    send(channel(slack))
+    send(channel(slack, app_token="xapp-test"))
+    without, with_buttons = slack.messages
+    assert not [block for block in without["blocks"] if block["type"] == "actions"]
+    (actions,) = [block for block in with_buttons["blocks"] if block["type"] == "actions"]
+    assert MESSAGE.quote not in json.dumps(actions), "buttons carry the alert's id and nothing of the post"
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))

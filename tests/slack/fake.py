@@ -9,32 +9,66 @@ import time
 from collections import deque
 from typing import Any, Self
 
-from aiohttp import web
+from aiohttp import WSMsgType, web
 
-SECTION, HEADER, CONTEXT, BLOCKS, TOTAL, TEXT = 3000, 150, 10, 50, 13_200, 40_000
+from tests.slack.forms import faults_of, texts_of, view_faults_of
+
+__all__ = ["FakeSlack", "faults_of", "texts_of"]
+
+READS = {
+    "conversations.history",
+    "conversations.info",
+    "conversations.replies",
+    "files.getUploadURLExternal",
+    "usergroups.users.list",
+    "chat.getPermalink",
+}
+"""Methods that do not understand JSON."""
 
 
 class FakeSlack:
     """``with FakeSlack() as slack``: ``.url``, ``.messages`` (what stands in the channels), ``.calls``.
 
-    ``faults`` is a queue of what the next calls of ``chat.postMessage`` and of the webhook do wrong: ``rate_limited``,
-    ``drop`` (the message is taken, the answer lost), ``refuse_connection`` (cut before it is taken), ``server_error``,
-    ``taken_server_error`` (500 although it was taken), or any word of Slack's, such as ``invalid_auth``. ``always`` is
-    done each time.
+    ``faults`` is a queue of what the next calls of ``chat.postMessage``, ``chat.update`` and of the webhook do wrong:
+    ``rate_limited``, ``drop`` (the message is taken, the answer lost), ``refuse_connection`` (cut before it is taken),
+    ``server_error``, ``taken_server_error`` (500 although it was taken), or any word of Slack's, such as
+    ``invalid_auth``. ``always`` is done each time.
+
+    ``push(type, payload)`` hands a request to whoever listens in Socket Mode and returns the answer.
     """
 
     token = "xoxb-test-token"
+    app_token = "xapp-test-token"
     channel = "C0TEST"
+    team = "T0TEST"
 
     def __init__(self, port: int = 0) -> None:
         self.port = port
+        self.channels = {self.channel, "C0OHIO", "C0HEALTH"}
         self.messages: list[dict[str, Any]] = []
+        self.views: list[dict[str, Any]] = []
+        self.whispers: list[dict[str, Any]] = []
+        self.files: dict[str, dict[str, Any]] = {}
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.times: list[float] = []
         self.faults: deque[str] = deque()
         self.always = ""
         self.retry_after = "1"
-        self.scopes = {"chat:write", "channels:history", "channels:read"}
+        self.scopes = {
+            "chat:write",
+            "channels:history",
+            "channels:read",
+            "commands",
+            "files:write",
+            "groups:history",
+            "groups:read",
+            "usergroups:read",
+        }
+        self.groups: dict[str, list[str]] = {}
+        self.clock_off_s = 0.0
+        self.connections = 0
+        self._sockets: list[web.WebSocketResponse] = []
+        self._answers: dict[str, dict[str, Any]] = {}
         self._counter = itertools.count(1)
         self._loop = asyncio.new_event_loop()
         self._thread: threading.Thread | None = None
@@ -52,6 +86,8 @@ class FakeSlack:
             self._loop.run_until_complete(self._start())
             started.set()
             self._loop.run_forever()
+            for socket in self._sockets:
+                self._loop.run_until_complete(socket.close())
             self._loop.run_until_complete(self._runner.cleanup())
             self._loop.close()
 
@@ -64,10 +100,37 @@ class FakeSlack:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
 
+    def push(
+        self, type_: str, payload: dict[str, Any], *, wait_s: float = 10, envelope: str = ""
+    ) -> dict[str, Any] | None:
+        """Hand a request to the listener over its socket; its acknowledgement, or None when none came in time."""
+        give_up_at = time.monotonic() + wait_s
+        envelope = envelope or f"env-{next(self._counter)}"
+        while not (alive := [socket for socket in self._sockets if not socket.closed]):
+            if time.monotonic() > give_up_at:
+                return None
+            time.sleep(0.01)
+        frame = {"envelope_id": envelope, "type": type_, "payload": payload, "accepts_response_payload": True}
+        asyncio.run_coroutine_threadsafe(alive[-1].send_json(frame), self._loop).result(5)
+        while envelope not in self._answers:
+            if time.monotonic() > give_up_at:
+                return None
+            time.sleep(0.005)
+        return self._answers.pop(envelope)
+
+    def hang_up(self, reason: str = "refresh_requested") -> None:
+        """Tell the listener to connect anew, as Slack does every few hours."""
+        for socket in [socket for socket in self._sockets if not socket.closed]:
+            frame = {"type": "disconnect", "reason": reason}
+            asyncio.run_coroutine_threadsafe(socket.send_json(frame), self._loop).result(5)
+
     async def _start(self) -> None:
-        app = web.Application(client_max_size=2_000_000)
+        app = web.Application(client_max_size=12_000_000)
         app.router.add_post("/api/{method}", self._api)
         app.router.add_post("/webhook", self._webhook)
+        app.router.add_post("/respond", self._respond)
+        app.router.add_post("/upload/{id}", self._upload)
+        app.router.add_get("/socket", self._socket)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port)
@@ -76,22 +139,84 @@ class FakeSlack:
 
     async def _api(self, request: web.Request) -> web.StreamResponse:
         method = request.match_info["method"]
-        body = await request.json() if request.content_type == "application/json" else dict(await request.post())
+        as_json = request.content_type == "application/json"
+        body = await request.json() if as_json else dict(await request.post())
         self.calls.append((method, body))
-        if request.headers.get("Authorization") != f"Bearer {self.token}":
+        wanted = self.app_token if method == "apps.connections.open" else self.token
+        if request.headers.get("Authorization") != f"Bearer {wanted}":
             return _refuse("invalid_auth")
+        if as_json and method in READS:
+            return _refuse("invalid_arguments")
         handler = getattr(self, "_" + method.replace(".", "_"), None)
-        return await handler(request, body) if handler else _refuse("unknown_method")
+        answer = await handler(request, body) if handler else _refuse("unknown_method")
+        answer.headers["x-oauth-scopes"] = ",".join(sorted(self.scopes))
+        answer.headers["Date"] = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + self.clock_off_s))
+        return answer
 
     async def _auth_test(self, _request: web.Request, _body: dict[str, Any]) -> web.StreamResponse:
-        return web.json_response({"ok": True, "team_id": "T0TEST", "user_id": "U0BOT"})
+        return web.json_response({"ok": True, "team_id": self.team, "team": "Example", "user_id": "U0BOT"})
 
     async def _conversations_info(self, _request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
-        return web.json_response({"ok": True}) if body.get("channel") == self.channel else _refuse("channel_not_found")
+        if not self.scopes & {"channels:read", "groups:read"}:
+            return _refuse("missing_scope", needed="channels:read", provided=",".join(self.scopes))
+        if body.get("channel") not in self.channels:
+            return _refuse("channel_not_found")
+        return web.json_response(
+            {"ok": True, "channel": {"id": body["channel"], "name": "alerts", "is_member": True, "is_archived": False}}
+        )
+
+    async def _usergroups_users_list(self, _request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        if "usergroups:read" not in self.scopes:
+            return _refuse("missing_scope", needed="usergroups:read", provided=",".join(self.scopes))
+        members = self.groups.get(body.get("usergroup", ""))
+        return _refuse("no_such_subteam") if members is None else web.json_response({"ok": True, "users": members})
+
+    async def _apps_connections_open(self, _request: web.Request, _body: dict[str, Any]) -> web.StreamResponse:
+        return web.json_response({"ok": True, "url": f"ws://127.0.0.1:{self.port}/socket"})
+
+    async def _socket(self, request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        self._sockets.append(socket)
+        self.connections += 1
+        await socket.send_json({"type": "hello", "num_connections": len(self._sockets)})
+        async for frame in socket:
+            if frame.type == WSMsgType.TEXT:
+                answer = json.loads(frame.data)
+                self._answers[answer["envelope_id"]] = answer
+        return socket
 
     async def _chat_postMessage(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:  # noqa: N802
         self.times.append(time.monotonic())
         fault = self.faults.popleft() if self.faults else self.always
+        early = self._early(request, fault, body)
+        if early is not None:
+            return early
+        for image in (block for block in body.get("blocks") or [] if block["type"] == "image"):
+            if self.files.get(image.get("slack_file", {}).get("id"), {}).get("state") != "complete":
+                return _refuse("invalid_blocks")
+        if body.get("thread_ts") and not [m for m in self.messages if m["ts"] == body["thread_ts"]]:
+            return _refuse("thread_not_found")
+        number = next(self._counter)
+        message = {**body, "ts": f"{time.time():.6f}", "type": "message", "number": number}
+        self.messages.append(message)
+        return self._late(
+            request, fault, {"ok": True, "channel": body["channel"], "ts": message["ts"], "message": body}
+        )
+
+    async def _chat_update(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        fault = self.faults.popleft() if self.faults else self.always
+        early = self._early(request, fault, body)
+        if early is not None:
+            return early
+        old = next((m for m in self.messages if (m["channel"], m["ts"]) == (body["channel"], body.get("ts"))), None)
+        if old is None:
+            return _refuse("message_not_found")
+        old.update({key: body[key] for key in ("text", "blocks", "metadata") if key in body})
+        old["edits"] = old.get("edits", 0) + 1
+        return self._late(request, fault, {"ok": True, "channel": body["channel"], "ts": body["ts"]})
+
+    def _early(self, request: web.Request, fault: str, body: dict[str, Any]) -> web.StreamResponse | None:
         if fault == "refuse_connection":
             request.transport.abort()
             return web.Response()
@@ -104,27 +229,80 @@ class FakeSlack:
             return _refuse(fault)
         if "chat:write" not in self.scopes:
             return _refuse("missing_scope", needed="chat:write", provided=",".join(sorted(self.scopes)))
-        if body.get("channel") != self.channel:
+        if body.get("channel") not in self.channels:
             return _refuse("channel_not_found")
         wrong = faults_of(body)
-        if wrong:
-            return _refuse(wrong)
-        message = {**body, "ts": f"{time.time():.6f}", "type": "message", "number": next(self._counter)}
-        self.messages.append(message)
+        return _refuse(wrong) if wrong else None
+
+    def _late(self, request: web.Request, fault: str, answer: dict[str, Any]) -> web.StreamResponse:
         if fault == "drop":
             request.transport.abort()
             return web.Response()
         if fault == "taken_server_error":
             return web.Response(status=500, text="internal")
-        return web.json_response({"ok": True, "channel": body["channel"], "ts": message["ts"], "message": body})
+        return web.json_response(answer)
+
+    async def _chat_postEphemeral(self, _request: web.Request, body: dict[str, Any]) -> web.StreamResponse:  # noqa: N802
+        if body.get("channel") not in self.channels:
+            return _refuse("channel_not_found")
+        self.whispers.append(body)
+        return web.json_response({"ok": True, "message_ts": f"{time.time():.6f}"})
+
+    async def _views_open(self, _request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        if not body.get("trigger_id"):
+            return _refuse("invalid_trigger_id")
+        wrong = view_faults_of(body.get("view") or {})
+        if wrong:
+            return _refuse("invalid_arguments", detail=wrong)
+        self.views.append(body["view"])
+        return web.json_response({"ok": True, "view": {"id": f"V{next(self._counter)}"}})
+
+    async def _chat_getPermalink(self, _request: web.Request, body: dict[str, Any]) -> web.StreamResponse:  # noqa: N802
+        ts = str(body.get("message_ts", ""))
+        if not [m for m in self.messages if m["ts"] == ts]:
+            return _refuse("message_not_found")
+        return web.json_response({"ok": True, "permalink": f"https://example.slack.com/archives/x/p{ts}"})
+
+    async def _files_getUploadURLExternal(  # noqa: N802
+        self, _request: web.Request, body: dict[str, Any]
+    ) -> web.StreamResponse:
+        if "files:write" not in self.scopes:
+            return _refuse("missing_scope", needed="files:write", provided=",".join(self.scopes))
+        file_id = f"F{next(self._counter)}"
+        self.files[file_id] = {"name": body["filename"], "length": int(body["length"]), "state": "asked"}
+        return web.json_response({"ok": True, "upload_url": f"{self.url}/upload/{file_id}", "file_id": file_id})
+
+    async def _upload(self, request: web.Request) -> web.StreamResponse:
+        file = self.files[request.match_info["id"]]
+        body = await request.read()
+        if len(body) != file["length"]:
+            return web.Response(status=400)
+        file |= {"body": body, "state": "sent"}
+        return web.Response(text="OK")
+
+    async def _files_completeUploadExternal(  # noqa: N802
+        self, _request: web.Request, body: dict[str, Any]
+    ) -> web.StreamResponse:
+        for item in body["files"]:
+            if self.files.get(item["id"], {}).get("state") != "sent":
+                return _refuse("file_not_found")
+            self.files[item["id"]]["state"] = "complete"
+        return web.json_response({"ok": True, "files": body["files"]})
 
     async def _conversations_history(self, _request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
-        if "channels:history" not in self.scopes:
+        return self._listed(body, [m for m in reversed(self.messages) if not m.get("thread_ts")])
+
+    async def _conversations_replies(self, _request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        ts = body.get("ts")
+        return self._listed(body, [m for m in self.messages if ts in (m["ts"], m.get("thread_ts"))])
+
+    def _listed(self, body: dict[str, Any], messages: list[dict[str, Any]]) -> web.StreamResponse:
+        if not self.scopes & {"channels:history", "groups:history"}:
             return _refuse("missing_scope", needed="channels:history", provided="chat:write")
         oldest = float(body.get("oldest") or 0)
         start = int(body.get("cursor") or 0)
         limit = int(body.get("limit") or 100)
-        found = [m for m in reversed(self.messages) if m["channel"] == body["channel"] and float(m["ts"]) > oldest]
+        found = [m for m in messages if m["channel"] == body.get("channel") and float(m["ts"]) > oldest]
         page = [
             {key: value for key, value in message.items() if key != "metadata" or body.get("include_all_metadata")}
             for message in found[start : start + limit]
@@ -144,47 +322,13 @@ class FakeSlack:
         self.messages.append(body)
         return web.Response(text="ok")
 
-
-def faults_of(body: dict[str, Any]) -> str:
-    """What Slack would say of a message's form; empty when it would take it."""
-    text, blocks = body.get("text") or "", body.get("blocks") or []
-    if not text and not blocks:
-        return "no_text"
-    if len(text) > TEXT:
-        return "msg_too_long"
-    if len(blocks) > BLOCKS or not all(_sound(block) for block in blocks):
-        return "invalid_blocks"
-    return "msg_blocks_too_long" if sum(len(part) for part in texts_of(blocks)) > TOTAL else ""
-
-
-def texts_of(value: Any) -> list[str]:
-    """Every text a reader sees in blocks."""
-    if isinstance(value, dict):
-        return [
-            text
-            for key, item in value.items()
-            for text in ([item] if key == "text" and isinstance(item, str) else texts_of(item))
-        ]
-    return [text for item in value for text in texts_of(item)] if isinstance(value, list) else []
-
-
-def _sound(block: dict[str, Any]) -> bool:
-    kind = block.get("type")
-    if kind == "header":
-        return block["text"]["type"] == "plain_text" and 0 < len(block["text"]["text"]) <= HEADER
-    if kind == "section":
-        return 0 < len(block["text"]["text"]) <= SECTION
-    if kind == "context":
-        return 0 < len(block["elements"]) <= CONTEXT
-    if kind == "actions":
-        elements = block["elements"]
-        return len(elements) <= 25 and all(len(e.get("value", "")) <= 2000 and e["action_id"] for e in elements)
-    if kind == "rich_text":
-        return bool(block["elements"]) and all(
-            element["elements"] and all(len(part["text"]) > 0 for part in element["elements"])
-            for element in block["elements"]
-        )
-    return kind in ("divider", "image")
+    async def _respond(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        wrong = faults_of(body)
+        if wrong:
+            return web.Response(status=400, text=wrong)
+        self.whispers.append(body)
+        return web.Response(text="ok")
 
 
 def _refuse(error: str, **more: str) -> web.StreamResponse:

@@ -1,0 +1,321 @@
+"""One place where requests from Slack are let in, answered and carried out, whatever door they came through."""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, col
+
+from models.account import Account
+from models.clock import utcnow
+from models.db import Database, DatabaseError
+from models.flag import Alert, Flag
+from models.review import Review
+from models.slackperson import SlackRequest
+from monitor import accounts, byhand, posts
+from monitor.alerts._slack_parts import clean, cut, escape, plain
+from monitor.alerts.slack import Slack
+from monitor.config import Config
+from monitor.errors import DeliveryError, SheriffwatchError, UsageError
+from monitor.http import Web
+from monitor.review import verdicts
+from monitor.scoring import TEST_PLATFORM
+from monitor.slack import buttons, commands, modals
+from monitor.slack.buttons import Match
+from monitor.slack.effects import Decide, Effect, KeepByHand, Object, Open, TakeBack, Whisper
+from monitor.slack.payloads import Asked, Command, PayloadError, Press, Request, Shortcut, Submission, read
+from monitor.slack.people import People
+from monitor.threads import Teller
+from monitor.versions import Duty
+
+log = structlog.get_logger()
+
+UNDO_WITHIN = timedelta(minutes=10)
+ANSWER_S = 2.0
+"""Slack waits three seconds; what takes longer is answered later, at the address the request brought along."""
+_KEPT = timedelta(days=1)
+NOT_LISTED = (
+    "Only reviewers may do that here, and you are not listed yet. Whoever runs sheriffwatch can add you: your id in "
+    "Slack is {user}."
+)
+ELSEWHERE = "This comes from another Slack workspace than the one sheriffwatch belongs to; nothing was done."
+FAULT = "That did not work: a fault of ours. Nothing that was stored is lost. Try again."
+
+Work = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What goes back to Slack at once, and what is done after that."""
+
+    answer: Mapping[str, Any]
+    work: Work | None = None
+
+
+class Desk:
+    """Takes requests and carries them out. ``after`` is called when a message may have to change."""
+
+    def __init__(
+        self,
+        db: Database,
+        config: Config,
+        slack: Slack,
+        web: Web,
+        *,
+        clock: Callable[[], datetime] = utcnow,
+        after: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self.db = db
+        self.config = config
+        self.slack = slack
+        self.web = web
+        self.clock = clock
+        self.people = People(db, slack)
+        self.duty = Duty(db, config)
+        self._teller = Teller(db, config)
+        self._after = after
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    async def take(self, payload: Mapping[str, Any]) -> Taken:
+        """Answer one request. Never raises: what is wrong with it is said to who asked, or logged."""
+        try:
+            request = read(payload)
+        except PayloadError as error:
+            log.warning("slack.payload_refused", reason=str(error))
+            return Taken({})
+        if request is None:
+            return Taken({})
+        try:
+            return await self._take(request)
+        except (SheriffwatchError, DatabaseError) as error:
+            return self._private(request, str(error))
+        except Exception:
+            log.exception("slack.fault")
+            return self._private(request, FAULT)
+
+    def start(self, work: Work | None) -> None:
+        """Carry out work beside everything else."""
+        if work is not None:
+            task = asyncio.ensure_future(work())
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+
+    async def finish(self) -> None:
+        """Let work under way end."""
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=10)
+
+    async def _take(self, request: Request) -> Taken:
+        now = self.clock()
+        if not await self.people.is_ours(request.by):
+            await asyncio.to_thread(self.people.refused, request.by, "another workspace", now=now)
+            return self._private(request, ELSEWHERE)
+        if isinstance(request, Command) and commands.split(request.text)[0] == "help":
+            return self._private(request, commands.HELP)
+        if not await self.people.may_act(request.by):
+            await asyncio.to_thread(self.people.refused, request.by, _what(request), now=now)
+            return self._private(request, NOT_LISTED.format(user=request.by.user))
+        reviewer = await asyncio.to_thread(self.people.reviewer, request.by, now=now)
+        if isinstance(request, Command):
+            return await self._command(request, reviewer)
+        if isinstance(request, Press):
+            return Taken({}, lambda: self._guarded(request.by, self._press(request, reviewer)))
+        if isinstance(request, Shortcut):
+            return Taken({}, lambda: self._guarded(request.by, self._shortcut(request)))
+        return await self._submission(request, reviewer)
+
+    async def _press(self, press: Press, reviewer: str) -> None:
+        stamp = "\x1f".join((press.by.team, press.by.user, press.action, press.value, press.at))
+        if press.at and not await asyncio.to_thread(self.is_first, stamp):
+            return  # the same press once more
+        match = await asyncio.to_thread(self._match, buttons.alert_id_of(press))
+        await self._carry_out(press.by, buttons.on_press(press, match, reviewer))
+
+    async def _shortcut(self, shortcut: Shortcut) -> None:
+        if shortcut.name != modals.BY_HAND:
+            return
+        with self.db.read() as session:
+            known = session.execute(
+                sa.select(col(Account.id), col(Account.name), col(Account.address), col(Account.platform))
+                .where(col(Account.platform) != TEST_PLATFORM)
+                .order_by(sa.func.lower(col(Account.name)), col(Account.id))
+            ).all()
+        if not known:
+            await self._whisper(shortcut.by, "No account is watched yet: /sheriffwatch add URL first.")
+            return
+        named = [(account_id, f"{name or address} ({platform})") for account_id, name, address, platform in known]
+        await self._carry_out(shortcut.by, [Open(modals.by_hand(shortcut, named))])
+
+    async def _submission(self, form: Submission, reviewer: str) -> Taken:
+        if form.form == modals.MORE:
+            number = int(form.about) if form.about.isascii() and form.about.isdigit() else None
+            match = await asyncio.to_thread(self._match, number)
+            effects = modals.on_more(form, match.post_id if match else None, reviewer)
+        elif form.form == modals.BY_HAND:
+            effects = modals.on_by_hand(form, await asyncio.to_thread(self._account, form), reviewer)
+        else:
+            return Taken({})
+        wrong = next((effect for effect in effects if isinstance(effect, Object)), None)
+        if wrong is not None:
+            return Taken({"response_action": "errors", "errors": dict(wrong.errors)})
+        return Taken({}, lambda: self._guarded(form.by, self._carry_out(form.by, effects)))
+
+    async def _command(self, command: Command, reviewer: str) -> Taken:
+        tools = commands.Tools(self.db, self.config, self.duty, self.web, reviewer, self.clock())
+
+        async def answer() -> str:
+            try:
+                return await commands.run(tools, command.text)
+            except (SheriffwatchError, DatabaseError) as error:
+                return str(error)
+            except Exception:
+                log.exception("slack.fault")
+                return FAULT
+
+        task = asyncio.ensure_future(answer())
+        done, _ = await asyncio.wait({task}, timeout=ANSWER_S)
+        if done:
+            return self._private(command, task.result())
+
+        async def later() -> None:
+            await self._whisper(command.by, await task)
+
+        return Taken(private("Working on it …"), later)
+
+    async def _carry_out(self, by: Asked, effects: list[Effect]) -> None:
+        for effect in effects:
+            now = self.clock()
+            if isinstance(effect, Open):
+                await self.slack.call("views.open", trigger_id=by.trigger_id, view=dict(effect.view))
+            elif isinstance(effect, Whisper):
+                await self._whisper(by, effect.text)
+            elif isinstance(effect, Decide):
+                await asyncio.to_thread(verdicts.decide, self.db, effect.decision, now=now)
+                await self._show(now)
+            elif isinstance(effect, TakeBack):
+                if await asyncio.to_thread(self._take_back, effect, now):
+                    await self._show(now)
+                else:
+                    await self._whisper(by, "There is no verdict of yours from the last ten minutes to take back.")
+            elif isinstance(effect, KeepByHand):
+                added = await asyncio.to_thread(byhand.add, self.db, effect.post, now=now)
+                said = "waits for review" if added.new else "was there already"
+                await self._whisper(by, f"Thank you: post {added.post_id} {said}.")
+
+    async def _show(self, now: datetime) -> None:
+        await asyncio.to_thread(self._teller.update, now=now)
+        if self._after is not None:
+            await self._after()
+
+    async def _guarded(self, by: Asked, work: Awaitable[None]) -> None:
+        """Do work whose fault is told to who asked, in one sentence."""
+        try:
+            await work
+        except (SheriffwatchError, DatabaseError) as error:
+            log.warning("slack.not_done", error=str(error))
+            await self._try_to_whisper(by, f"That did not work: {error}")
+        except Exception:
+            log.exception("slack.fault")
+            await self._try_to_whisper(by, FAULT)
+
+    async def _try_to_whisper(self, by: Asked, text: str) -> None:
+        try:
+            await self._whisper(by, text)
+        except DeliveryError as error:
+            log.warning("slack.no_answer", error=str(error))
+
+    async def _whisper(self, by: Asked, text: str) -> None:
+        """Say something to one person: where the request says, else in the channel, seen by them alone."""
+        if self._is_slacks(by.response_url):
+            await self.slack.answer_at(by.response_url, private(text) | {"replace_original": False})
+        elif by.channel:
+            await self.slack.call("chat.postEphemeral", channel=by.channel, user=by.user, **shown(text))
+        else:
+            await self.slack.call("chat.postMessage", channel=by.user, **shown(text))
+
+    def _is_slacks(self, url: str) -> bool:
+        """Whether an address belongs to Slack, or to the server that stands for it."""
+        try:
+            parts, base = urlsplit(url), urlsplit(self.slack.base_url)
+        except ValueError:
+            return False
+        if (parts.scheme, parts.netloc) == (base.scheme, base.netloc):
+            return True
+        host = parts.hostname or ""
+        return parts.scheme == "https" and host == "hooks.slack.com" and (base.hostname or "").endswith("slack.com")
+
+    def _private(self, request: Request, text: str) -> Taken:
+        """Say something in private to who asked: commands are answered at once, the rest afterwards."""
+        if isinstance(request, Command):
+            return Taken(private(text))
+        return Taken({}, lambda: self._try_to_whisper(request.by, text))
+
+    def is_first(self, stamp: str) -> bool:
+        """Whether a request with this stamp was never let in before; from now on it was."""
+        digest, now = hashlib.sha256(stamp.encode()).hexdigest(), self.clock()
+        with self.db.write() as session:
+            connection = session.connection()
+            connection.execute(sa.delete(SlackRequest).where(col(SlackRequest.at) < now - _KEPT))
+            insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+            row = insert(SlackRequest).values(digest=digest, at=now).on_conflict_do_nothing()
+            return connection.execute(row.returning(col(SlackRequest.digest))).first() is not None
+
+    def _match(self, alert_id: int | None) -> Match | None:
+        if alert_id is None:
+            return None
+        with self.db.read() as session:
+            post_id = session.execute(
+                sa.select(col(Flag.post_id))
+                .join(Alert, col(Alert.flag_id) == col(Flag.id))
+                .where(col(Alert.id) == alert_id)
+            ).scalar()
+            kept = posts.get(session, post_id) if post_id is not None else None
+        return Match(str(alert_id), kept) if kept is not None else None
+
+    def _account(self, form: Submission) -> int | None:
+        word = (form.values.get("account") or "").strip()
+        try:
+            with self.db.read() as session:
+                return accounts.find(session, [word])[0].id if word else None
+        except UsageError:
+            return None
+
+    def _take_back(self, effect: TakeBack, now: datetime) -> bool:
+        with self.db.read() as session:
+            latest = _latest(session, effect)
+        if latest is None or latest.id is None or latest.created_at < now - UNDO_WITHIN:
+            return False
+        return verdicts.revoke(self.db, latest.id, by=effect.reviewer, now=now)
+
+
+def private(text: str) -> dict[str, Any]:
+    """An answer that only the person who asked sees."""
+    return {"response_type": "ephemeral", **shown(text)}
+
+
+def shown(text: str) -> dict[str, Any]:
+    """A plain answer as text for notifications and as blocks in which nothing is markup."""
+    words = clean(text).strip() or "Done."
+    parts = [words[start : start + 2900] for start in range(0, min(len(words), 8700), 2900)]
+    return {"text": escape(cut(words, 280)), "blocks": [{"type": "section", "text": plain(part)} for part in parts]}
+
+
+def _latest(session: Session, effect: TakeBack) -> Review | None:
+    return verdicts.latest_of(session, effect.post_id, effect.reviewer)
+
+
+def _what(request: Request) -> str:
+    if isinstance(request, Press):
+        return f"{request.action} {request.value[:40]}"
+    if isinstance(request, Submission):
+        return request.form[:60]
+    if isinstance(request, Command):
+        return f"/{commands.split(request.text)[0][:40]}"
+    return request.name[:60]
