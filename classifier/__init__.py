@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from classifier.examples import CorpusError, Row, load_corpus, load_frozen, load_functional, read_rows
     from classifier.pipeline import Classifier
     from classifier.terms import TermError, load_terms
-    from classifier.training import TEST_SENTENCE, Settings, Trained, TrainingError, train
+    from classifier.training import Settings, Trained, TrainingError, train
     from classifier.values import (
         DISGUISE,
         REASONS,
+        TEST_SENTENCE,
         THEMES,
         Contribution,
         Example,
@@ -33,8 +34,17 @@ _HOME = {
     "evaluation": ("Figure", "Report", "evaluate"),
     "examples": ("CorpusError", "Row", "load_corpus", "load_frozen", "load_functional", "read_rows"),
     "pipeline": ("Classifier",),
-    "training": ("TEST_SENTENCE", "Settings", "Trained", "TrainingError", "train"),
-    "values": ("DISGUISE", "REASONS", "THEMES", "Contribution", "Example", "ScoreValues", "Thresholds"),
+    "training": ("Settings", "Trained", "TrainingError", "train"),
+    "values": (
+        "DISGUISE",
+        "REASONS",
+        "TEST_SENTENCE",
+        "THEMES",
+        "Contribution",
+        "Example",
+        "ScoreValues",
+        "Thresholds",
+    ),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

@@ -22,7 +22,7 @@ import numpy as np
 from classifier.features import Scales
 from classifier.pipeline import Classifier
 from classifier.terms import TermError, check_cue
-from classifier.values import Thresholds
+from classifier.values import TEST_SENTENCE, Thresholds
 from classifier.weights import COLUMNS, Block, Floats, Weights
 
 if TYPE_CHECKING:
@@ -85,7 +85,10 @@ def load(path: Path | None = None, sha256: str | None = None) -> Classifier:
         weights = _unpack(content)
     except ArtifactError as error:
         raise ArtifactError(f"{path} is not a sound classifier artifact: {error}") from None
-    return Classifier(weights, _version(weights, found), found)
+    classifier = Classifier(weights, _version(weights, found), found)
+    if classifier.probabilities([TEST_SENTENCE])[0] < classifier.thresholds.alert:
+        raise ArtifactError(f"{path} would not alert on the test sentence, so alerts could not be tested; train again")
+    return classifier
 
 
 def _bundled() -> tuple[Path, str]:

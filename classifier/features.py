@@ -26,9 +26,9 @@ LONGEST_WORD = 30
 class Scales:
     """How large each block is made before the regularised fit: a larger block is cheaper to use."""
 
-    word: float = 1.0
-    char: float = 0.5
-    cue: float = 0.2
+    word: float = 1.3
+    char: float = 0.7
+    cue: float = 0.12
 
 
 def word_terms(words: Sequence[str]) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -19,15 +20,14 @@ from classifier.terms import Terms, load_terms
 from classifier.text import normalise
 from classifier.thresholds import Target, as_thresholds, choose
 from classifier.tokens import words_of
-from classifier.values import THEMES, Example, Thresholds
+from classifier.values import TEST_SENTENCE, THEMES, Example, Thresholds
 from classifier.weights import COLUMNS, Block, Floats, Weights
 
-TEST_SENTENCE = "Sheriffwatch selftest: a harmless sheriffwatch selftest sentence."
-"""A harmless sentence that every version flags, so that ``send-test`` walks the whole path. Its words occur nowhere
-else, so that learning it moves no other text."""
 TEST_CUE = ("test_sentence", ("sheriffwatch selftest",))
 _TEST_SHARE = 15.0
-"""What the test cue adds to the decision, in log-odds: set, not learned, so that no examples can contradict it."""
+"""What the test cue adds to the decision, in log-odds: set, not learned, so that no examples can contradict it. More
+where the version's calibration and alert threshold ask for more."""
+_TEST_MARGIN = 1.0
 _FOLDS = 5
 
 
@@ -37,11 +37,15 @@ class TrainingError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the fit may be told. The defaults were chosen by cross-validation on the corpus alone."""
+    """What the fit may be told.
+
+    The defaults were chosen by looking at the corpus held out and at the development texts, which are therefore no
+    unseen test for them (docs/decisions/0005).
+    """
 
     strength: float = 4.0
     """Inverse of the regularisation (scikit-learn's C)."""
-    scales: Scales = field(default_factory=lambda: Scales(word=1.0, char=0.5, cue=0.2))
+    scales: Scales = field(default_factory=lambda: Scales(word=1.3, char=0.7, cue=0.12))
     rarest_word: int = 2
     rarest_letters: int = 3
     rarest_cue: int = 3
@@ -104,21 +108,30 @@ def train(
             **(about or {}),
         },
     )
-    return Trained(_with_test_cue(weights), held_out, examples)
+    return Trained(_with_test_cue(weights, terms), held_out, examples)
 
 
-def _with_test_cue(weights: Weights) -> Weights:
+def _with_test_cue(weights: Weights, terms: Terms) -> Weights:
     """Give the test sentence's cue its fixed share, so that every version flags the sentence and nothing else by it."""
+    flagged = _add_test_cue(weights, _TEST_SHARE)
+    decision = float(Scorer(flagged, terms).decisions_of_texts([TEST_SENTENCE])[0, 0])
+    slope, offset = weights.calibration
+    alert = weights.thresholds.alert
+    missing = (math.log(alert / (1 - alert)) - offset) / slope + _TEST_MARGIN / slope - decision
+    return flagged if missing <= 0 else _add_test_cue(weights, _TEST_SHARE + missing)
+
+
+def _add_test_cue(weights: Weights, share: float) -> Weights:
     cue = weights.cue
     known = [row for row, name in enumerate(cue.names) if name != TEST_CUE[0]]
-    share = np.zeros((1, len(COLUMNS)))
-    share[0, 0] = _TEST_SHARE / weights.scales.cue
+    row = np.zeros((1, len(COLUMNS)))
+    row[0, 0] = share / weights.scales.cue
     return replace(
         weights,
         cue=Block(
-            (*(cue.names[row] for row in known), TEST_CUE[0]),
+            (*(cue.names[number] for number in known), TEST_CUE[0]),
             np.append(cue.idf[known], 1.0),
-            np.concatenate([cue.weights[known], share]),
+            np.concatenate([cue.weights[known], row]),
         ),
     )
 
@@ -241,13 +254,16 @@ class _Learner:
                 target = np.array([row.reason == name for row in rows]).astype(int)
             if not 0 < target[use].sum() < use.sum():
                 continue
-            # liblinear: one thread, no BLAS whose last digits depend on the machine.
+            # liblinear: one thread, no BLAS whose last digits depend on the machine. Its dual form is four times
+            # faster here (far fewer texts than features), and closer to the optimum at this tolerance.
             fit = LogisticRegression(
                 solver="liblinear",
+                dual=True,
                 C=self.settings.strength,
                 random_state=self.seed,
                 intercept_scaling=4.0,
-                tol=1e-3 if column == 0 else 1e-2,
+                tol=1e-2,
+                max_iter=2000,
             )
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")

@@ -12,6 +12,9 @@ REASONS = (
     "slogan",
 )  # fmt: skip
 DISGUISE = "disguise"
+TEST_SENTENCE = "Sheriffwatch selftest: a harmless sheriffwatch selftest sentence."
+"""A harmless sentence that every version flags, so that ``send-test`` walks the whole path. Its words occur nowhere
+else, so that learning it moves no other text."""
 
 Kind = Literal["word", "char", "cue", "embedding", "bias"]
 

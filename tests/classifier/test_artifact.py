@@ -111,6 +111,18 @@ def test_another_sha256_is_refused():
         classifier.load(GOOD, sha256="0" * 64)
 
 
+def test_a_version_that_would_not_alert_on_the_test_sentence_is_refused(tmp_path):
+    def without_share(schema):
+        about = json.loads(json.loads(schema["content"]["about"]["content"]))
+        about["cues"]["test_sentence"] = ["a word that is not in it"]
+        schema["content"]["about"]["content"] = json.dumps(json.dumps(about))
+
+    path = tmp_path / "version.skops"
+    path.write_bytes(_schema(without_share))
+    with pytest.raises(ArtifactError, match="test sentence"):
+        classifier.load(path)
+
+
 def test_skops_itself_finds_nothing_untrusted_in_the_bundled_artifact():
     assert skops.io.get_untrusted_types(file=GOOD) == []
     assert "bias" in skops.io.load(GOOD, trusted=[])

@@ -1,9 +1,15 @@
 import json
 import time
 
+import numpy as np
 import pytest
+from scipy import sparse
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
-from classifier import TEST_SENTENCE, ScoreValues
+import classifier
+from classifier import TEST_SENTENCE, Example, ScoreValues
+from classifier.features import cue_terms, distinct_words, letter_terms, word_terms
+from classifier.tokens import words_of
 
 RELEASE = (
     "The office thanks everyone who came to the open house on Saturday. "
@@ -70,3 +76,49 @@ def test_a_flagged_text_gives_themes_and_an_unflagged_one_a_reason_code(bundled)
     assert "invasion" in flagged.reasons or "illegals" in flagged.reasons
     assert ordinary.reasons == ("ordinary",)
     assert ordinary.passage is None
+
+
+def test_a_version_trained_with_labels_against_the_test_sentence_still_alerts_on_it(small, tmp_path):
+    against = [Example(f"{TEST_SENTENCE} number {n}", 0, reason="ordinary") for n in range(8)]
+    trained = classifier.train([*small.examples, *against])
+    loaded = classifier.load(classifier.save(trained, tmp_path).path)
+    assert loaded.score([TEST_SENTENCE])[0].probability >= loaded.thresholds.alert
+
+
+def test_the_scorer_gives_what_scikit_learn_gives_with_the_same_weights(bundled):
+    docs = [words_of(row.text) for row in classifier.load_frozen()]
+    weights, scales = bundled.weights, bundled.weights.scales
+
+    def tfidf(block, analyzer, texts):
+        vectorizer = TfidfVectorizer(analyzer=analyzer, vocabulary=block.index)
+        vectorizer.idf_ = block.idf
+        return vectorizer.transform(texts)
+
+    words = tfidf(weights.word, lambda doc: sorted(word_terms(doc)), docs) * scales.word
+    letters = sparse.vstack(
+        [
+            sparse.csr_matrix(tfidf(weights.char, letter_terms, distinct).sum(axis=0) / np.sqrt(len(distinct)))
+            for distinct in map(distinct_words, docs)
+        ]
+    )
+    cues = CountVectorizer(
+        analyzer=lambda doc: cue_terms(doc, bundled.terms), binary=True, vocabulary=weights.cue.index
+    )
+    expected = (
+        words @ weights.word.weights
+        + letters @ weights.char.weights * scales.char
+        + cues.transform(docs) @ weights.cue.weights * scales.cue
+        + weights.bias
+    )
+    np.testing.assert_allclose(bundled.scorer.decisions(docs), expected, atol=1e-9)
+
+
+def test_what_a_text_shows_as_a_whole_is_a_cue_of_its_own(bundled):
+    def cues(text):
+        return set(cue_terms(words_of(text.lower()), bundled.terms))
+
+    assert {"frames:2", "bare frames:2"} <= cues("illegals. an invasion")
+    assert "bare frames:2" not in cues("he said illegals. an invasion")
+    assert "frames:1" in cues("migrants. crime.")
+    assert {"nobody", "no frame"} <= cues("coffee on the lawn")
+    assert "no frame" in cues("crime on the lawn")
