@@ -1,10 +1,6 @@
 """What the tests share: fresh databases (SQLite always, PostgreSQL where it is installed) and a sample server."""
 
-import os
 import shutil
-import socket
-import subprocess
-import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,42 +11,20 @@ import sqlalchemy as sa
 from models.db import Database, open_db
 from monitor.config import Config, load
 from monitor.sample import SampleServer
+from tests import postgres
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 """Recorded answers and evaluation data that may lie beside a checkout; tests that use them skip without them."""
 
 
-def _postgres_bin() -> Path | None:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)
-    on_path = shutil.which("initdb")
-    return found[0].parent if found else Path(on_path).parent if on_path else None
-
-
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """A PostgreSQL of our own on a loopback port: its URL without a database name."""
-    binaries = _postgres_bin()
-    if binaries is None:
+    programs = postgres.binaries()
+    if programs is None:
         pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
-    folder = Path(tempfile.mkdtemp(prefix="sheriffwatch-pg-"))
-    run_as: list[str] = []
-    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
-        shutil.chown(folder, "postgres")
-        run_as = ["runuser", "-u", "postgres", "--"]
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    data = folder / "data"
-    initdb = [*run_as, str(binaries / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8"]
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=60"
-    control = [*run_as, str(binaries / "pg_ctl"), "-D", str(data), "-w", "-l", str(folder / "log")]
-    subprocess.run([*initdb, "--locale=C.UTF-8"], check=True, capture_output=True, cwd=folder)
-    subprocess.run([*control, "-o", options, "start"], check=True, capture_output=True, cwd=folder)
-    try:
-        yield f"postgresql://postgres@127.0.0.1:{port}"
-    finally:
-        subprocess.run([*control, "-m", "immediate", "stop"], check=False, capture_output=True, cwd=folder)
-        shutil.rmtree(folder, ignore_errors=True)
+    with postgres.cluster(programs) as url:
+        yield url
 
 
 @pytest.fixture
