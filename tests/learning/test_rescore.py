@@ -20,7 +20,7 @@ def renewed(db, config, desk, now):
     for number in range(3):
         desk.keep(f"{MATCH} Case {number}", probability=0.01, seen=now - timedelta(days=number))
     desk.keep("The road to the bridge is closed on Monday.", probability=0.01, seen=now)
-    desk.keep("The library opens at noon.", probability=0.99, seen=now, flag=True)
+    desk.keep("The road to the library is closed until Friday for repairs.", probability=0.99, seen=now, flag=True)
     row = keep(db, config, "keener", now=now, shift=1.0)
     promotion.promote(db, config, row.version, by="Lead", now=now)
     return active(db, config)
