@@ -22,7 +22,7 @@ from monitor.messages import themes_of
 from monitor.postfilter import FTS, MOST_RANKED, PostFilter, Sort, statement
 from monitor.review.verdicts import agreed, in_force
 
-__all__ = ["KeptPost", "Page", "PostFilter", "Sort", "captures_of", "find", "get", "load", "page"]
+__all__ = ["KeptPost", "Page", "PostFilter", "Sort", "captures_of", "count", "find", "get", "load", "page"]
 
 
 @dataclass(frozen=True)
@@ -121,6 +121,12 @@ def page(session: Session, wanted: PostFilter, *, after: str = "", limit: int = 
     rows = session.execute(query.order_by(*order).limit(limit + 1)).all()
     last = rows[limit - 1] if len(rows) > limit else None
     return Page(load(session, [row.id for row in rows[:limit]]), _cursor(last, key is not None) if last else "")
+
+
+def count(session: Session, wanted: PostFilter, *, most: int) -> int:
+    """How many posts are wanted; counting ends at ``most`` + 1, since counting a million takes seconds."""
+    some = statement(session, wanted).limit(most + 1).subquery()
+    return session.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
 
 
 def get(session: Session, post_id: int) -> KeptPost | None:

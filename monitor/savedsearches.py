@@ -52,6 +52,20 @@ def save(
     return row
 
 
+def set_alerts(db: Database, name: str, alerts: bool, *, by: str, now: datetime) -> None:
+    """Let a saved search tell of the posts that are kept from now on, or be silent. Raises UsageError as ``delete``."""
+    with db.write() as session:
+        row = _named(session, name)
+        if row is None:
+            raise UsageError(f"No search is saved as “{name}”.")
+        if row.alerts == alerts:
+            return
+        row.alerts, row.last_post_id = alerts, _newest(session)
+        session.add(row)
+        kind = "search.alerts_on" if alerts else "search.alerts_off"
+        session.add(Event(at=now, kind=kind, actor=by, subject=f"search:{name}"))
+
+
 def delete(db: Database, name: str, *, by: str, now: datetime) -> None:
     """Forget a saved search. Raises UsageError when there is none of this name."""
     with db.write() as session:

@@ -5,7 +5,9 @@ out, ``deport*`` finds what begins so, and parentheses group. Case and the accen
 parsed here and handed to the database as quoted words only, so no operator of the database's own gets through.
 """
 
+import itertools
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -15,6 +17,8 @@ from monitor.errors import UsageError
 MOST_CHARS = 500
 MOST_TERMS = 40
 MOST_DEPTH = 10
+SHOWN_CHARS = 20_000
+"""So much of a text is looked through for the places to show."""
 _TOKEN = re.compile(r'"(?P<phrase>[^"]*)"|(?P<paren>[()])|(?P<word>[^\s()"]+)')
 _BETWEEN_WORDS = re.compile(r"[\W_]+")
 _ACCENTED, _PLAIN = "ÁÀÂÉÈÊÍÓÒÔÚÜÑÇáàâéèêíóòôúüñç", "AAAEEEIOOOUUNCaaaeeeiooouunc"
@@ -97,6 +101,27 @@ def _ts(node: Node) -> str:
     if isinstance(node, Not):
         return f"!{_ts(node.part)}"
     return "(" + (" & " if isinstance(node, And) else " | ").join(_ts(part) for part in node.parts) + ")"
+
+
+def found_in(node: Node, text: str, most: int = 200) -> list[tuple[int, int]]:
+    """Where in the first ``SHOWN_CHARS`` of a text the words stand that the query asks for."""
+    folded = text[:SHOWN_CHARS].translate(_FOLD)  # letter by letter, so places stay what they are
+    terms = dict.fromkeys(_asked_for(node))
+    spans = (match.span() for term in terms for match in itertools.islice(_pattern(term).finditer(folded), most))
+    return sorted(spans)[:most]
+
+
+def _asked_for(node: Node) -> Iterator[Term]:
+    if isinstance(node, Term):
+        yield node
+    elif not isinstance(node, Not):
+        for part in node.parts:
+            yield from _asked_for(part)
+
+
+def _pattern(term: Term) -> re.Pattern[str]:
+    words = r"[\W_]+".join(re.escape(word.translate(_FOLD)) for word in term.words)
+    return re.compile(rf"(?<![^\W_]){words}" + (r"[^\W_]*" if term.prefix else r"(?![^\W_])"), re.IGNORECASE)
 
 
 class _Parser:

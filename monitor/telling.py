@@ -1,12 +1,14 @@
 """A post's words as the page shows them: its parts, and in them what moved the score and how much."""
 
 import itertools
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from models.classifier import Score
 from models.post import PostVersion
 
+_SPACE = re.compile(r"\s+")
 _LEAST_SHARE = 0.2
 """Words that weigh less than this share of the strongest are not marked: they would colour everything."""
 
@@ -19,6 +21,8 @@ class Piece:
     level: int = 0
     weight: float = 0.0
     name: str = ""
+    found: bool = False
+    """Whether a search asked for it."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,40 @@ def parts_of(version: PostVersion, score: Score | None) -> list[Part]:
             parts.append(Part(label, _cut(text, at, at + len(words), marks)))
             at += len(words) + 2  # readable() puts an empty line between parts
     return parts
+
+
+def excerpt_of(
+    version: PostVersion, score: Score | None, found: Sequence[tuple[int, int]] = (), width: int = 320
+) -> list[Piece]:
+    """Some ``width`` characters of a wording on one line, marked, about the first place that a search found (or else
+    the most telling one).
+    """
+    text = version.readable()
+    marks = _marks(score) if score is not None and score.post_version_id == version.id else []
+    focus = found[0][0] if found else max(marks, key=lambda mark: mark[2])[0] if marks else 0
+    start, end = _window(text, min(focus, len(text)), width)
+    edges = sorted({start, end, *(edge for span in found for edge in span if start < edge < end)})
+    pieces = []
+    for here, there in itertools.pairwise(edges):
+        hit = any(span[0] <= here and span[1] >= there for span in found)
+        pieces += [
+            replace(piece, found=hit, text=_SPACE.sub(" ", piece.text)) for piece in _cut(text, here, there, marks)
+        ]
+    before, after = [Piece("… ")] if start else [], [Piece(" …")] if end < len(text) else []
+    return before + pieces + after
+
+
+def _window(text: str, focus: int, width: int) -> tuple[int, int]:
+    """Where to cut, at words where there are some."""
+    if len(text) <= width:
+        return 0, len(text)
+    start = max(0, min(focus - width // 3, len(text) - width))
+    if start and (space := _SPACE.search(text, start, focus)):
+        start = space.end()
+    end = min(len(text), start + width)
+    if end < len(text) and (last := text.rfind(" ", max(start, focus, end - 40), end)) > 0:
+        end = last
+    return start, end
 
 
 def weights_of(score: Score | None, most: int = 12) -> list[Weight]:

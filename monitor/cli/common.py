@@ -71,11 +71,6 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, default=jsonable, ensure_ascii=False, indent=2) + "\n")
 
 
-def print_json_line(value: Any) -> None:
-    """One JSON object on one line of standard output."""
-    sys.stdout.write(json.dumps(value, default=jsonable, ensure_ascii=False) + "\n")
-
-
 def jsonable(value: Any) -> Any:
     """Dates, enums, paths and dataclasses as JSON."""
     if isinstance(value, datetime | date):

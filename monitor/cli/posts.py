@@ -1,17 +1,14 @@
 """``sheriffwatch posts``, ``export`` and ``evidence show``"""
 
-import csv
 import sys
-from collections.abc import Iterable
 from contextlib import ExitStack
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
 import typer
 
 from models.clock import utcnow
-from monitor import accounts, posts
+from monitor import accounts, exports, posts
 from monitor.captures import read_blob
 from monitor.cli import app
 from monitor.cli.common import (
@@ -21,25 +18,17 @@ from monitor.cli.common import (
     out,
     parse_since,
     print_json,
-    print_json_line,
     print_table,
     shorten,
     workspace,
 )
 from monitor.errors import SheriffwatchError, UsageError
+from monitor.exports import Format
 from monitor.posts import KeptPost, PostFilter
-from monitor.spreadsheets import CSV_COLUMNS, csv_row, write_xlsx
+from monitor.spreadsheets import write_xlsx
 
 evidence = typer.Typer(help="What exactly was seen, and when.", no_args_is_help=True)
 app.add_typer(evidence, name="evidence")
-
-
-class Format(StrEnum):
-    """How an export is written."""
-
-    JSONL = "jsonl"
-    CSV = "csv"
-    XLSX = "xlsx"
 
 
 FlaggedOption = Annotated[bool, typer.Option("--flagged", help="Only flagged posts.")]
@@ -83,22 +72,16 @@ def export(
     config: ConfigOption = None,
 ) -> None:
     """Export posts: one object a post."""
-    with workspace(config) as space, space.db.read() as session, ExitStack() as stack:
+    with workspace(config) as space, ExitStack() as stack:
         wanted = _filter(space, not all_, account, since, "")
-        rows = (kept.to_dict() for kept in posts.find(session, wanted))
+        rows = exports.rows(space.db, wanted)
         if format_ is Format.XLSX:
             if out_ is None:
                 raise UsageError("An xlsx export needs --out FILE.")
             write_xlsx(out_, rows)
             return
         stream = stack.enter_context(_open(out_)) if out_ else sys.stdout
-        if format_ is Format.CSV:
-            _write_csv(stream, rows)
-        elif out_ is None:
-            for row in rows:
-                print_json_line(row)
-        else:
-            _write_jsonl(stream, rows)
+        stream.writelines(exports.lines(format_, rows))
 
 
 @evidence.command("show")
@@ -158,17 +141,3 @@ def _open(file: Path) -> TextIO:
         return file.open("w", encoding="utf-8", newline="")
     except OSError as error:
         raise SheriffwatchError(f"{file} cannot be written: {error.strerror}.") from None
-
-
-def _write_csv(stream: TextIO, rows: Iterable[dict[str, Any]]) -> None:
-    writer = csv.writer(stream)
-    writer.writerow(CSV_COLUMNS)
-    writer.writerows(csv_row(row) for row in rows)
-
-
-def _write_jsonl(stream: TextIO, rows: Iterable[dict[str, Any]]) -> None:
-    import json
-
-    from monitor.cli.common import jsonable
-
-    stream.writelines(json.dumps(row, default=jsonable, ensure_ascii=False) + "\n" for row in rows)
