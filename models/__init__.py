@@ -22,6 +22,7 @@ from models.evidence import Blob, Capture, Event
 from models.flag import Alert, AlertState, Destination, Flag
 from models.noise import Digest, Held, Incident, SameWords
 from models.post import Authorship, FetchedPost, Media, Post, PostVersion
+from models.retraining import Retraining
 from models.review import Review, Verdict
 from models.savedsearch import SavedSearch
 from models.slackperson import SlackPerson, SlackRequest
@@ -58,6 +59,7 @@ __all__ = [
     "Media",
     "Post",
     "PostVersion",
+    "Retraining",
     "Review",
     "Role",
     "SameWords",

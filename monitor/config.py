@@ -218,6 +218,12 @@ class Config(Section):
             ready["console"] = made.get("console") or channel_classes()["console"]()
         return ready
 
+    def for_another_process(self) -> "Config":
+        """The same settings without the connections that channels hold open, which cannot be handed over."""
+        copy = self.model_copy(update={"channels": {name: _anew(made) for name, made in self.channels.items()}})
+        copy.__dict__.pop("ready_channels", None)
+        return copy
+
     @property
     def database_url(self) -> str:
         """The database's URL, a relative SQLite file taken from the configuration's folder."""
@@ -248,6 +254,10 @@ def load(path: Path | None = None, environment: Mapping[str, str] = os.environ) 
         return _build(raw, name, (file.parent if file else Path(".")).resolve())
     except ValidationError as error:
         raise UsageError(_validation_sentence(error, name)) from None
+
+
+def _anew(made: Any) -> Any:
+    return type(made)(**dict(made)) if isinstance(made, Channel) else made
 
 
 def _build(raw: dict[str, Any], name: str, folder: Path) -> Config:

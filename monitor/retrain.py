@@ -17,7 +17,7 @@ from models.flag import Alert
 from monitor.config import Config, LearningConfig
 from monitor.errors import SheriffwatchError
 from monitor.learning import flips as flipping
-from monitor.learning import gate, labels, promotion, report
+from monitor.learning import gate, labels, promotion, report, runs
 from monitor.learning.flips import Flip
 from monitor.learning.gate import Comparison, Judged
 from monitor.learning.labels import Label, Labels
@@ -53,23 +53,35 @@ def retrain(
     now: datetime,
     least_labels: int | None = None,
     corpus: Sequence[Example] | None = None,
+    run_id: int | None = None,
 ) -> Outcome:
     """Train a candidate on the corpus and the agreed labels, and promote it if the gate lets it pass.
 
     The candidate is compared with the version on duty on the frozen set, the functional suite, and the labels given
     since that version was trained, of which each is judged by a fit that had not seen it. The classifier on duty goes
-    on working whatever happens. Raises SheriffwatchError when there are too few labels, or the candidate cannot be
-    trained or saved.
+    on working whatever happens. One retraining runs at a time: ``run_id`` is one that was claimed already. Raises
+    SheriffwatchError when another runs, there are too few labels, or the candidate cannot be trained or saved.
     """
-    rules = config.learning
     with db.read() as session:
-        found = labels.gather(session, rules)
-    needed = rules.least_labels if least_labels is None else least_labels
-    if len(found.agreed) < needed:
-        raise SheriffwatchError(_too_few(found, needed))
+        found = labels.gather(session, config.learning)
+    needed = config.learning.least_labels if least_labels is None else least_labels
+    if run_id is None:
+        labels.check_enough(found, needed)
+        run_id = runs.claim(db, by=by, now=now).id or 0
+    with runs.carried(db, run_id, by=by, now=now) as tell:
+        labels.check_enough(found, needed)
+        tell(f"training a candidate with {len(found.agreed)} labels")
+        examples = classifier.load_corpus() if corpus is None else corpus
+        trained = _train(training_set(examples, found.agreed, config.learning))
+        tell("comparing it with the version on duty")
+        return _judge(db, config, found, trained, run_id, by=by, now=now)
+
+
+def _judge(
+    db: Database, config: Config, found: Labels, trained: Trained, run_id: int, *, by: str, now: datetime
+) -> Outcome:
+    """Keep what was trained, compare it with the version on duty, and promote it if it passes and may."""
     duty = active(db, config)
-    learned = training_set(classifier.load_corpus() if corpus is None else corpus, found.agreed, rules)
-    trained = _train(db, learned, by=by, now=now)
     row = promotion.keep_candidate(
         db, config, trained, by=by, now=now, reason="retrained from labels", parent=duty.version
     )
@@ -82,7 +94,7 @@ def retrain(
             classifier.load_frozen(),
             classifier.load_functional(),
             reviews=_judged_reviews(found.agreed, on_duty, current, trained),
-            margin=rules.margin,
+            margin=config.learning.margin,
         )
         flips = flipping.flips_between(session, current, candidate)
     passed, reason = gate.decide(comparison)
@@ -102,6 +114,14 @@ def retrain(
             report=_write_page(row, comparison, flips, headline=f"{reason} {held}".strip(), notes=notes),
         )
         _store(session, outcome, duty, trained, comparison, by=by, now=now)
+        runs.finish(
+            session,
+            run_id,
+            version=outcome.version,
+            promoted=outcome.promoted,
+            sentence=outcome.sentence,
+            report=report.as_record(comparison, flips, notes=notes),
+        )
         _announce(session, config, outcome, comparison, flips, now=now)
     return outcome
 
@@ -126,12 +146,10 @@ def compare(db: Database, config: Config, before: str, after: str) -> tuple[Comp
         return comparison, flipping.flips_between(session, first, second)
 
 
-def _train(db: Database, examples: Sequence[Example], *, by: str, now: datetime) -> Trained:
+def _train(examples: Sequence[Example]) -> Trained:
     try:
         return classifier.train(examples)
     except (TrainingError, ValueError, MemoryError, ArithmeticError) as error:
-        with db.write() as session:
-            session.add(Event(at=now, kind="classifier.training_failed", actor=by, data={"error": str(error)[:500]}))
         what = "there is not enough memory" if isinstance(error, MemoryError) else str(error)
         raise SheriffwatchError(
             f"The candidate could not be trained: {what}. The classifier on duty goes on working. "
@@ -257,14 +275,6 @@ def _announce(
                 next_attempt_at=now,
             )
         )
-
-
-def _too_few(found: Labels, needed: int) -> str:
-    undecided = f" On {found.undecided} more posts people differ or are unsure." if found.undecided else ""
-    return (
-        f"{len(found.agreed)} agreed labels are too few to retrain: {needed} are needed.{undecided} "
-        "“sheriffwatch review next” shows what to review."
-    )
 
 
 def _notes(found: Labels) -> tuple[str, ...]:

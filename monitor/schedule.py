@@ -19,7 +19,7 @@ from monitor import deletions, digest, incidents, noise, outbox, pipeline, saved
 from monitor.config import Config
 from monitor.errors import SheriffwatchError
 from monitor.http import Web
-from monitor.learning import duties
+from monitor.learning import apart, duties
 from monitor.poller import Poller, PollResult
 from monitor.threads import Teller
 from monitor.versions import Duty
@@ -199,7 +199,7 @@ class Runner:
             due = duties.retraining_due(session, self.config, now=self.clock())
         if due:
             log.info("run.retraining", because=due)
-            await duties.retrain_apart(self.config, by="schedule", stopping=self.stopping.is_set)
+            await apart.retrain_apart(self.db, self.config, by="schedule", stopping=self.stopping.is_set)
 
     async def _drain(self) -> None:
         self.scheduler.pause()

@@ -1,19 +1,13 @@
 """What the way back asks for by itself: a retraining when it is due, the weekly sample, the weekly reading."""
 
-import asyncio
-import multiprocessing
-import os
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from models.clock import utcnow
-from models.db import Database, open_db
+from models.db import Database
 from models.evidence import Event
 from monitor.config import Config
-from monitor.errors import SheriffwatchError
 from monitor.learning import audit, drift, labels
 from monitor.versions import active
 
@@ -47,30 +41,3 @@ def weekly(db: Database, config: Config, *, now: datetime) -> None:
     duty = active(db, config)
     audit.draw(db, config.learning, duty, now=now)
     drift.watch(db, config, duty, now=now)
-
-
-async def retrain_apart(config: Config, *, by: str, stopping: Callable[[], bool]) -> None:
-    """Retrain in a process of its own, so that polling goes on undisturbed; given up when this process is to stop."""
-    worker = multiprocessing.get_context("spawn").Process(target=_retrain, args=(config, by), daemon=True)
-    worker.start()
-    while worker.is_alive():
-        if stopping():
-            worker.terminate()
-        await asyncio.sleep(0.2)
-    worker.join()
-    worker.close()
-
-
-def _retrain(config: Config, by: str) -> None:
-    from monitor.retrain import retrain
-
-    os.nice(10)
-    db = open_db(config.database_url)
-    try:
-        retrain(db, config, by=by, now=utcnow())
-    except SheriffwatchError as error:
-        with db.write() as session:
-            data = {"error": str(error)}
-            session.add(Event(at=utcnow(), kind="classifier.training_failed", actor=by, data=data))
-    finally:
-        db.close()

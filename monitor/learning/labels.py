@@ -19,7 +19,7 @@ from models.review import Review, Verdict
 from models.textlabel import TextLabel
 from models.trust import Trust
 from monitor.config import LearningConfig
-from monitor.errors import UsageError
+from monitor.errors import SheriffwatchError, UsageError
 from monitor.learning.likeness import groups_of
 from monitor.review.verdicts import in_force
 from monitor.scoring import TEST_PLATFORM
@@ -98,6 +98,17 @@ def gather(session: Session, rules: LearningConfig) -> Labels:
     found.agreed, found.contradictory = _without_contradictions(found.agreed)
     found.agreed.sort(key=lambda label: (label.decided_at, label.key))
     return found
+
+
+def check_enough(found: Labels, needed: int) -> None:
+    """Raise SheriffwatchError, saying how many are needed, when the labels are too few to learn from."""
+    if len(found.agreed) >= needed:
+        return
+    undecided = f" On {found.undecided} more posts people differ or are unsure." if found.undecided else ""
+    raise SheriffwatchError(
+        f"{len(found.agreed)} agreed labels are too few to retrain: {needed} are needed.{undecided} "
+        "“sheriffwatch review next” shows what to review."
+    )
 
 
 def weigh(voices: Sequence[Voice], text: str, *, quorum: int) -> Label | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment
 
@@ -42,3 +43,16 @@ def as_text(comparison: Comparison, flips: Sequence[Flip], *, notes: Sequence[st
             "Words: " + ", ".join(f"{word} {old:+.2f} → {new:+.2f}" for word, old, new in comparison.words[:8])
         )
     return "\n".join([*lines, *notes])
+
+
+def as_record(comparison: Comparison, flips: Sequence[Flip], *, notes: Sequence[str] = ()) -> dict[str, Any]:
+    """The same as JSON, to be kept; of a post that is decided differently its number instead of its text."""
+    return {
+        **comparison.to_dict(),
+        "flipped": flipping.count(flips),
+        "flips": [
+            {"post_id": f.post_id, "account": f.account, "before": f.before, "after": f.after, "flagged": f.flagged}
+            for f in flips[:_MOST_FLIPS]
+        ],
+        "notes": list(notes),
+    }

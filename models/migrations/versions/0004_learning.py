@@ -81,3 +81,27 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_drift_reading")),
         sa.UniqueConstraint("week", "version", "scope", name=op.f("uq_drift_reading_week_version_scope")),
     )
+    op.create_table(
+        "retraining",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("lane", AutoString(), nullable=False),
+        sa.Column("begun_by", AutoString(), nullable=False),
+        sa.Column("begun_at", UTCDateTime(), nullable=False),
+        sa.Column("stage", AutoString(), nullable=False),
+        sa.Column("seen_at", UTCDateTime(), nullable=False),
+        sa.Column("ended_at", UTCDateTime(), nullable=True),
+        sa.Column("failed", sa.Boolean(), nullable=False),
+        sa.Column("version", AutoString(), nullable=False),
+        sa.Column("promoted", sa.Boolean(), nullable=False),
+        sa.Column("sentence", AutoString(), nullable=False),
+        sa.Column("report", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_retraining")),
+    )
+    op.create_index(
+        "uq_retraining_under_way",
+        "retraining",
+        ["lane"],
+        unique=True,
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
