@@ -74,6 +74,7 @@
     }
     if (isTyping(event.target)) return;
     const key = event.key;
+    if (event.repeat && !event.target.matches("[data-item]")) return; // held down, it must not decide the next post, too
     if (/^[0-9]$/.test(key) && chooseReason(key)) {
       event.preventDefault();
       return;
