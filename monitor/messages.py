@@ -50,6 +50,7 @@ def _told_message(session: Session, alert: Alert) -> Message | None:
         thread=above.receipt if above else payload.get("thread", {}),
         post_url=str(payload.get("url", "")),
         kept_url=str(payload.get("kept_url", "")),
+        items=tuple((str(text), str(url)) for text, url in payload.get("items", ())),
         changes=tuple((str(kind), str(text)) for kind, text in payload.get("changes", ())),
         picture=chart.weeks_png(digest) if digest else None,
         picture_alt=str(payload.get("chart_alt", "")),

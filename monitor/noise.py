@@ -104,10 +104,11 @@ def _release_place(session: Session, config: Config, place: Place, now: datetime
             .order_by(col(Held.id))
         ).scalars()
     )
-    lines = dict(_lines(session, config, [row.flag_id for row in rows]))
+    lines = {flag_id: (text, url) for flag_id, text, url in _lines(session, config, [row.flag_id for row in rows])}
     why = ", ".join(_WHY[word] for word in dict.fromkeys(row.because for row in rows))
     parts = [rows[start : start + LINES] for start in range(0, len(rows), LINES)]
     for number, part in enumerate(parts, 1):
+        items = [lines.get(row.flag_id, (f"flag {row.flag_id}", "")) for row in part]
         of = f", part {number} of {len(parts)}" if len(parts) > 1 else ""
         alert = Alert(
             kind="digest",
@@ -116,7 +117,8 @@ def _release_place(session: Session, config: Config, place: Place, now: datetime
             dedupe_key=f"held:{place.destination}:{part[0].id}",
             payload={
                 "headline": f"{len(rows)} match{'es' if len(rows) > 1 else ''} held back ({why}){of}",
-                "body": "\n".join(lines.get(row.flag_id, f"• flag {row.flag_id}") for row in part),
+                "body": "\n".join(f"• {text} {url}".rstrip() for text, url in items),
+                "items": items,
                 "flags": [row.flag_id for row in part],
             },
             created_at=now,
@@ -130,7 +132,8 @@ def _release_place(session: Session, config: Config, place: Place, now: datetime
     return len(rows)
 
 
-def _lines(session: Session, config: Config, flag_ids: Sequence[int]) -> Iterator[tuple[int, str]]:
+def _lines(session: Session, config: Config, flag_ids: Sequence[int]) -> Iterator[tuple[int, str, str]]:
+    """Each flag's line and the address it leads to: our copy, or the post."""
     base = config.web.base_url.rstrip("/")
     for start in range(0, len(flag_ids), 500):
         rows = session.execute(
@@ -146,8 +149,8 @@ def _lines(session: Session, config: Config, flag_ids: Sequence[int]) -> Iterato
             state = f", {agency.state}" if agency and agency.state else ""
             text = " ".join(version.readable().split())
             shown = text if len(text) <= 100 else text[:99] + "…"
-            link = f"{base}/posts/{post.id}" if base else post.url
-            yield flag.id, f"• {who[:60]}{state} ({account.platform}) {flag.probability:.2f}: {shown} {link[:110]}"
+            url = f"{base}/posts/{post.id}" if base else post.url if len(post.url) <= 300 else ""
+            yield flag.id, f"{who[:60]}{state} ({account.platform}) {flag.probability:.2f}: {shown}", url
 
 
 def _places_of_lead(session: Session, config: Config, flag: Flag, facts: Facts, now: datetime) -> set[Place]:

@@ -27,6 +27,8 @@ PROBE_AFTER_S = 900.0
 """How long a stopped destination rests before one message tries it again, in seconds."""
 MAX_WAIT_S = 300.0
 
+_IS_UPDATE = col(Alert.kind) == "update"
+
 MakeMessage = Callable[[Session, Alert], Message | None]
 """Builds what an alert says; None when there is nothing left to say."""
 
@@ -70,14 +72,14 @@ async def deliver(
     await asyncio.to_thread(recover, db, clock(), sole_sender=sole_sender)
     with db.read() as session:
         places = session.execute(
-            sa.select(col(Alert.channel), col(Alert.destination))
+            sa.select(col(Alert.channel), col(Alert.destination), _IS_UPDATE)
             .where(col(Alert.state).in_([AlertState.QUEUED, AlertState.UNKNOWN]), col(Alert.channel).in_(channels))
             .distinct()
         ).all()
     total = Delivery()
     lanes = [
-        _Lane(db, channels[channel], destination, make_message, clock, stop, total).run(patience_s)
-        for channel, destination in places
+        _Lane(db, channels[channel], destination, updates, make_message, clock, stop, total).run(patience_s)
+        for channel, destination, updates in places
     ]
     await asyncio.gather(*lanes)
     with db.read() as session:
@@ -94,13 +96,18 @@ async def close(channels: Mapping[str, Channel]) -> None:
 
 
 class _Lane:
-    """One destination of one channel: its messages go out one after another, oldest first."""
+    """One destination of one channel: its messages go out one after another, oldest first.
+
+    New forms of messages that stand have a lane of their own: who presses a button must not wait for the end of a
+    backlog, nor alerts for the end of a thousand verdicts brought in at once.
+    """
 
     def __init__(
         self,
         db: Database,
         channel: Channel,
         destination: str,
+        updates: bool,
         make_message: MakeMessage,
         clock: Callable[[], datetime],
         stop: Callable[[], bool],
@@ -109,6 +116,7 @@ class _Lane:
         self.db = db
         self.channel = channel
         self.destination = destination
+        self.updates = updates
         self.make_message = make_message
         self.clock = clock
         self.stop = stop
@@ -147,6 +155,7 @@ class _Lane:
                 .where(
                     col(Alert.channel) == self.channel.name,
                     col(Alert.destination) == self.destination,
+                    _IS_UPDATE if self.updates else ~_IS_UPDATE,
                     col(Alert.state).in_([AlertState.QUEUED, AlertState.UNKNOWN]),
                     col(Alert.next_attempt_at) <= now,
                 )

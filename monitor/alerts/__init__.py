@@ -82,6 +82,8 @@ class Message:
     earlier_last: datetime | None = None
     places: tuple[str, ...] = ()
     """Where else the same words stand, as short plain lines."""
+    items: tuple[tuple[str, str], ...] = ()
+    """The lines of ``body`` one by one, each with an address, for channels that can make links of them."""
     changes: tuple[tuple[str, str], ...] = ()
     """What an edit changed: pairs of ``same``, ``gone`` or ``new`` and the words."""
     said: tuple[Said, ...] = ()

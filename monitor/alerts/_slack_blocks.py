@@ -5,21 +5,24 @@ Facts of Block Kit: 50 blocks a message, 3,000 characters a section, 150 a heade
 ``rich_text`` and ``plain_text`` elements, in which nothing is markup.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from monitor.alerts import Message, Said
 from monitor.alerts._slack_parts import (
     Block,
     button,
+    clean,
     cut,
-    escape,
+    fitting,
+    is_web,
     line,
     link,
     moment,
     mrkdwn,
     option,
     plain,
+    short,
     words,
 )
 
@@ -56,10 +59,10 @@ def fallback_text(message: Message) -> str:
     standing = f"{_STANDING[message.standing]}: " if message.standing in _STANDING else ""
     start = f"{standing}{message.headline}{place}"
     if message.quote:
-        start += f": {line(message.quote)}"
+        start += f": {message.quote}"
     elif message.body:
-        start += f": {line(message.body)}"
-    return escape(cut(start, 280))
+        start += f": {message.body}"
+    return short(start, 280)
 
 
 def blocks_of(message: Message, *, buttons: bool = False) -> list[Block]:
@@ -115,20 +118,21 @@ def said_lines(message: Message) -> str:
     lines += [_said(said) for said in message.said[-MOST_SAID:]]
     if len(message.said) > MOST_SAID:
         lines.insert(1, f"{len(message.said) - MOST_SAID} earlier verdicts are on the page.")
-    return cut("\n".join(lines), MOST_TEXT)
+    return fitting(lines, MOST_TEXT)
 
 
 def _said(said: Said) -> str:
-    reason = f" ({escape(REASONS.get(said.reason, said.reason))})" if said.reason else ""
+    reason = f" ({short(REASONS.get(said.reason, said.reason), 60)})" if said.reason else ""
     where = {"web": " on the page", "cli": " on the command line", "import": " by import"}.get(said.via, "")
-    return f"{escape(cut(line(said.who), 80))}: {escape(said.verdict)}{reason}{where}, {moment(said.at)}"
+    return f"{short(said.who, 80)}: {short(said.verdict, 20)}{reason}{where}, {moment(said.at)}"
 
 
 def _plain_blocks(message: Message) -> list[Block]:
     blocks: list[Block] = [{"type": "header", "text": plain(cut(line(message.headline) or "sheriffwatch", 148))}]
-    body = message.body.strip()
-    parts = (body[start : start + MOST_TEXT] for start in range(0, min(len(body), 3 * MOST_TEXT), MOST_TEXT))
-    blocks += [{"type": "section", "text": plain(part)} for part in parts]
+    if message.items:
+        blocks.append(_list(message.items))
+    else:
+        blocks += [{"type": "section", "text": plain(part)} for part in in_parts(message.body)]
     if message.changes:
         blocks.append(_difference(message))
     links = _links(message)
@@ -137,6 +141,43 @@ def _plain_blocks(message: Message) -> list[Block]:
     if message.possible_repeat:
         blocks.append({"type": "context", "elements": [plain("Possible repeat: the first answer was lost.")]})
     return blocks
+
+
+def in_words(message: Message) -> list[Block]:
+    """What a picture shows, said where it cannot be shown."""
+    if not (message.picture and message.picture_alt):
+        return []
+    return [{"type": "context", "elements": [plain(cut(f"Picture: {line(message.picture_alt)}", 1000))]}]
+
+
+def in_parts(text: str, *, most: int = MOST_TEXT, parts: int = 3) -> list[str]:
+    """A long text in at most so many parts for as many sections, cut at the ends of lines where there are some."""
+    rest = clean(text).strip()
+    made: list[str] = []
+    while rest and len(made) < parts:
+        end = len(rest) if len(rest) <= most else rest.rfind("\n", most // 2, most)
+        end = end if end > 0 else most
+        made.append(rest[:end].rstrip())
+        rest = rest[end:].strip()
+    if rest:
+        made[-1] = made[-1][: most - 2] + " …"
+    return made
+
+
+def _list(items: Sequence[tuple[str, str]]) -> Block:
+    """Lines with their links. In ``rich_text`` the words stay words, and where a link leads nobody but we decide."""
+    lines: list[Block] = []
+    room = BUDGET - 1000
+    for text, url in items:
+        shown = cut(line(text), 240)
+        elements = [words(shown)]
+        if is_web(url):
+            elements += [words("  "), {"type": "link", "url": clean(url), "text": "open"}]
+        room -= len(shown) + 6
+        if room < 0:
+            break
+        lines.append({"type": "rich_text_section", "elements": elements})
+    return {"type": "rich_text", "elements": [{"type": "rich_text_list", "style": "bullet", "elements": lines}]}
 
 
 def _difference(message: Message) -> Block:
@@ -154,17 +195,15 @@ def _difference(message: Message) -> Block:
 
 
 def _who(message: Message) -> str:
-    place = f"*{escape(cut(message.agency, 200))}*" + (f", {escape(message.state)}" if message.state else "")
-    account = escape(cut(message.account, 150))
+    state = f", {short(message.state, 20)}" if message.state else ""
+    account = short(message.account, 80)
     if message.account_url:
-        account = link(message.account_url, cut(message.account, 150))
-    parts = [escape(message.platform), account]
-    if message.account_role:
-        parts.append(escape(message.account_role))
-    lines = [place, " · ".join(part for part in parts if part)]
+        account = link(message.account_url, cut(message.account, 80))
+    parts = [short(message.platform, 30), account, short(message.account_role, 30)]
+    lines = [f"*{short(message.agency, 120)}*{state}", " · ".join(part for part in parts if part)]
     if message.agreements:
-        lines.append(f"287(g) agreements: {escape(', '.join(message.agreements))}")
-    return "\n".join(lines)
+        lines.append(f"287(g) agreements: {short(', '.join(message.agreements), 60)}")
+    return fitting(lines, MOST_TEXT)
 
 
 def _quote(message: Message, most: int) -> Block:
@@ -191,27 +230,28 @@ def _quote(message: Message, most: int) -> Block:
 def _why(message: Message) -> str:
     lines = []
     if message.themes:
-        lines.append("*Themes:* " + escape(", ".join(theme.replace("_", " ") for theme in message.themes)))
+        lines.append("*Themes:* " + short(", ".join(theme.replace("_", " ") for theme in message.themes), 200))
     if message.words:
-        listed = ", ".join(f"{escape(cut(word.text, 60))} {word.weight:+.2f}" for word in message.words)
-        lines.append(f"*Why:* {listed}")
+        listed = (f"{short(word.text, 60)} {word.weight:+.2f}" for word in message.words)
+        lines.append("*Why:* " + fitting(listed, MOST_TEXT - 400, between=", "))
     if "disguise" in message.reasons:
         lines.append("The text is *disguised* (look-alike or hidden characters).")
-    return cut("\n".join(lines), MOST_TEXT)
+    return fitting(lines, MOST_TEXT)
 
 
 def _facts(message: Message) -> str:
     facts = []
     if message.score is not None:
-        facts.append(f"score {message.score:.2f} by {escape(message.version)}")
+        facts.append(f"score {message.score:.2f} by {short(message.version, 60)}")
     if message.posted_at:
         facts.append(f"posted {moment(message.posted_at)}")
     if message.seen_at:
         facts.append(f"seen {moment(message.seen_at)}")
     if message.earlier_count:
         last = f", the last {moment(message.earlier_last)}" if message.earlier_last else ""
-        facts.append(f"{message.earlier_count} earlier matches of this office{last}")
-    return cut(" · ".join(facts) or "sheriffwatch", MOST_TEXT)
+        several = "matches" if message.earlier_count > 1 else "match"
+        facts.append(f"{message.earlier_count} earlier {several} of this office{last}")
+    return fitting(facts, MOST_TEXT, between=" · ") or "sheriffwatch"
 
 
 def _links(message: Message) -> list[str]:

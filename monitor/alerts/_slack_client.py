@@ -35,6 +35,7 @@ _REDUCE = {
     *(CANNOT_UPDATE := frozenset({"message_not_found", "cant_update_message", "edit_window_closed", "unknown_method"})),
     "thread_not_found",
 }
+PLACE_IS_GONE = frozenset({"channel_not_found", "not_in_channel", "is_archived", "restricted_action"})
 _PASSING = {"internal_error", "fatal_error", "service_unavailable", "request_timeout"}
 _READS = frozenset(
     {

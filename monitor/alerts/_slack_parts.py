@@ -6,6 +6,7 @@ there is none, so a zero-width space stands around them.
 """
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -14,7 +15,7 @@ Block = dict[str, Any]
 
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]")
 _MOST_ADDRESS = 1000
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
 def clean(text: str) -> str:
@@ -28,17 +29,20 @@ def escape(text: str) -> str:
     return re.sub(r"([*_~`|])", "\u200b\\1\u200b", safe)
 
 
-def link(url: str, label: str) -> str:
-    """A link in ``mrkdwn``, or only the label when the address is none of the web."""
+def is_web(url: str) -> bool:
+    """Whether an address is one of the web and short enough to be shown whole."""
     try:
         parts = urlsplit(url)
     except ValueError:
-        return escape(label)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        return escape(label)
-    address = quote(clean(url), safe="/:?&=#%+,;@!$'()~.-_[]*")
-    if len(address) > _MOST_ADDRESS:
-        return escape(label)  # half an address would lead somewhere else
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.netloc) and len(url) <= _MOST_ADDRESS
+
+
+def link(url: str, label: str) -> str:
+    """A link in ``mrkdwn``, or only the label when the address is none of the web."""
+    address = quote(clean(url), safe="/:?&=#%+,;@!$'()~.-_[]*").replace("&", "&amp;")
+    if not is_web(url) or len(address) > _MOST_ADDRESS:
+        return escape(line(label))  # half an address would lead somewhere else
     return f"<{address}|{escape(line(label)).replace('|', '')}>"
 
 
@@ -51,6 +55,25 @@ def moment(at: datetime) -> str:
 def cut(text: str, most: int) -> str:
     """At most ``most`` characters, cut with an ellipsis."""
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+def short(text: str, most: int) -> str:
+    """Foreign words for ``mrkdwn``, on one line and at most ``most`` characters before they are escaped.
+
+    A line of its own could begin with ``>``, which Slack shows as a quotation even when it is escaped.
+    """
+    return escape(cut(line(text), most))
+
+
+def fitting(parts: Iterable[str], most: int, *, between: str = "\n") -> str:
+    """As many of the parts as fit into ``most`` characters, whole: half an escape or half a link would be neither."""
+    shown = ""
+    for part in parts:
+        longer = f"{shown}{between}{part}" if shown else part
+        if len(longer) > most:
+            break
+        shown = longer
+    return shown
 
 
 def line(text: str) -> str:

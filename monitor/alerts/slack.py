@@ -14,8 +14,8 @@ import structlog
 from pydantic import Field, PrivateAttr, SecretStr
 
 from monitor.alerts import Channel, Message
-from monitor.alerts._slack_blocks import blocks_of, fallback_text, said_lines
-from monitor.alerts._slack_client import CANNOT_UPDATE, SlackClient, SlackError, fault
+from monitor.alerts._slack_blocks import blocks_of, fallback_text, in_words, said_lines
+from monitor.alerts._slack_client import CANNOT_UPDATE, PLACE_IS_GONE, SlackClient, SlackError, fault
 from monitor.alerts._slack_parts import Block, cut, plain
 from monitor.errors import CannotLookUpError, DeliveryError
 
@@ -47,6 +47,8 @@ class Slack(Channel):
     base_url: str = Field(default="https://slack.com/api/", pattern=r"^https?://[^\s]+$")
     reviewers: list[str] = Field(default_factory=list)
     """User ids (``U…``) that may decide and command."""
+    leads: list[str] = Field(default_factory=list)
+    """User ids that may also have the classifier retrained."""
     reviewer_group: str = Field(default="", pattern=r"^(S[A-Z0-9]+)?$")
     """A user group (``S…``) whose members may decide and command; needs the scope ``usergroups:read``."""
     workspace: str = Field(default="", pattern=r"^([TE][A-Z0-9]+)?$")
@@ -89,6 +91,15 @@ class Slack(Channel):
         """Post one message. What Slack refuses for its form is sent once more as plain text."""
         if not self.has_app:
             return await self._send_by_webhook(message)
+        try:
+            return await self._send_by_app(message)
+        except SlackError as error:
+            if error.word not in PLACE_IS_GONE or self._place(message) == (message.destination or self.channel):
+                raise
+            # It belongs to a message in a channel that is used no more: no reason to stop the one that is.
+            raise DeliveryError(f"{error}: the message it belongs to stands there", reduce=True) from None
+
+    async def _send_by_app(self, message: Message) -> dict[str, Any]:
         if message.replaces.get("ts"):
             return await self._update(message)
         blocks = blocks_of(message, buttons=self.listens and message.kind == "match")
@@ -189,7 +200,7 @@ class Slack(Channel):
             if error.retry_after:
                 raise
             log.warning("slack.picture_refused", alert=message.id, error=str(error))
-            return await self._post(message, blocks)
+            return await self._post(message, [*blocks, *in_words(message)])
         alt = cut(message.picture_alt or "The picture of the post", 2000)
         shown = {"type": "image", "slack_file": {"id": file_id}, "alt_text": plain(alt)["text"]}
         for wait_s in _FILE_READY_S:
@@ -199,7 +210,7 @@ class Slack(Channel):
                 if not error.reduce:
                     raise
             await asyncio.sleep(wait_s)
-        return await self._post(message, blocks)
+        return await self._post(message, [*blocks, *in_words(message)])
 
     async def _update(self, message: Message) -> dict[str, Any]:
         """Give a message its new form. Where that is not allowed any more, say in its thread what was decided."""
@@ -226,7 +237,7 @@ class Slack(Channel):
 
     async def _send_by_webhook(self, message: Message) -> dict[str, Any]:
         url = self.webhook_url.get_secret_value()
-        for blocks in (blocks_of(message), None):
+        for blocks in ([*blocks_of(message), *in_words(message)], None):
             body = {"text": fallback_text(message), "unfurl_links": False, "unfurl_media": False}
             status, said, headers = await self._web().post_to(url, body | ({"blocks": blocks} if blocks else {}))
             if status == 200:

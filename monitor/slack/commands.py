@@ -25,6 +25,7 @@ from monitor.config import Config
 from monitor.discovery import discover
 from monitor.errors import UsageError
 from monitor.http import Web
+from monitor.learning import apart, runs
 from monitor.posts import PostFilter
 from monitor.versions import Duty
 
@@ -36,6 +37,7 @@ HELP = """\
 /sheriffwatch add URL: watch a feed, profile or the feeds that a page links to
 /sheriffwatch mute ACCOUNT 2d: no alerts for a while (30min, 12h, 2d, 1w, off); matches still wait for review
 /sheriffwatch digest now: a digest of the last seven days, to the channel
+/sheriffwatch retrain: train the classifier anew from what people agreed on (leads only)
 Answers are seen by you alone."""
 _SPAN = re.compile(r"^(\d{1,4})(min|h|d|w)$")
 _SECONDS = {"min": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -53,6 +55,7 @@ class Tools:
     web: Web
     reviewer: str
     now: datetime
+    is_lead: bool = False
 
 
 Run = Callable[[Tools, str], str]
@@ -197,6 +200,24 @@ def _digest(tools: Tools, rest: str) -> str:
     return "The digest of the last seven days is on its way."
 
 
+def _retrain(tools: Tools, rest: str) -> str:
+    if rest not in ("", "status"):
+        raise UsageError("/sheriffwatch retrain begins one; /sheriffwatch retrain status says how far it is.")
+    with tools.db.read() as session:
+        running, last = runs.under_way(session), runs.last(session)
+    if rest == "status":
+        if running is not None:
+            return f"A retraining runs, begun by {running.begun_by} at {running.begun_at:%H:%M} UTC: {running.stage}."
+        return f"None runs. The last one, {last.begun_at:%Y-%m-%d}: {last.sentence}" if last else "There was none yet."
+    if not tools.is_lead:
+        raise UsageError("Only leads may have the classifier retrained; slack.leads or the page's roles name them.")
+    apart.begin(tools.db, tools.config, by=tools.reviewer, now=tools.now)
+    return (
+        "The retraining has begun. What it came to will be told in every channel; it goes on duty only if it is not "
+        "worse. /sheriffwatch retrain status says how far it is."
+    )
+
+
 COMMANDS: Mapping[str, Run] = {
     "help": _help,
     "status": _status,
@@ -205,6 +226,7 @@ COMMANDS: Mapping[str, Run] = {
     "explain": _explain,
     "mute": _mute,
     "digest": _digest,
+    "retrain": _retrain,
 }
 
 

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 import structlog
@@ -20,14 +19,14 @@ from models.flag import Alert, Flag
 from models.review import Review
 from models.slackperson import SlackRequest
 from monitor import accounts, byhand, posts
-from monitor.alerts._slack_parts import clean, cut, escape, plain
 from monitor.alerts.slack import Slack
 from monitor.config import Config
-from monitor.errors import DeliveryError, SheriffwatchError, UsageError
+from monitor.errors import SheriffwatchError, UsageError
 from monitor.http import Web
 from monitor.review import verdicts
 from monitor.scoring import TEST_PLATFORM
 from monitor.slack import buttons, commands, modals
+from monitor.slack.answers import Answers, private
 from monitor.slack.buttons import Match
 from monitor.slack.effects import Decide, Effect, KeepByHand, Object, Open, TakeBack, Whisper
 from monitor.slack.payloads import Asked, Command, PayloadError, Press, Request, Shortcut, Submission, read
@@ -79,6 +78,7 @@ class Desk:
         self.clock = clock
         self.people = People(db, slack)
         self.duty = Duty(db, config)
+        self._answers = Answers(slack)
         self._teller = Teller(db, config)
         self._after = after
         self._under_way: set[asyncio.Task[None]] = set()
@@ -92,6 +92,14 @@ class Desk:
             return Taken({})
         if request is None:
             return Taken({})
+        taking = asyncio.ensure_future(self._take_safely(request))
+        done, _ = await asyncio.wait({taking}, timeout=ANSWER_S)
+        if done:
+            return taking.result()
+        waiting = private("Working on it …") if isinstance(request, Command) else {}
+        return Taken(waiting, lambda: self._later(request.by, taking))
+
+    async def _take_safely(self, request: Request) -> Taken:
         try:
             return await self._take(request)
         except (SheriffwatchError, DatabaseError) as error:
@@ -99,6 +107,17 @@ class Desk:
         except Exception:
             log.exception("slack.fault")
             return self._private(request, FAULT)
+
+    async def _later(self, by: Asked, taking: asyncio.Future[Taken]) -> None:
+        """Say, once it is there, what there was no time to answer with; then do the rest."""
+        taken = await taking
+        said = taken.answer.get("text") or "; ".join(taken.answer.get("errors", {}).values())
+        if "blocks" in taken.answer:
+            said = "\n".join(block["text"]["text"] for block in taken.answer["blocks"])
+        if said:
+            await self._answers.try_to_say(by, said)
+        if taken.work is not None:
+            await taken.work()
 
     def start(self, work: Work | None) -> None:
         """Carry out work beside everything else."""
@@ -148,7 +167,7 @@ class Desk:
                 .order_by(sa.func.lower(col(Account.name)), col(Account.id))
             ).all()
         if not known:
-            await self._whisper(shortcut.by, "No account is watched yet: /sheriffwatch add URL first.")
+            await self._answers.say(shortcut.by, "No account is watched yet: /sheriffwatch add URL first.")
             return
         named = [(account_id, f"{name or address} ({platform})") for account_id, name, address, platform in known]
         await self._carry_out(shortcut.by, [Open(modals.by_hand(shortcut, named))])
@@ -168,26 +187,9 @@ class Desk:
         return Taken({}, lambda: self._guarded(form.by, self._carry_out(form.by, effects)))
 
     async def _command(self, command: Command, reviewer: str) -> Taken:
-        tools = commands.Tools(self.db, self.config, self.duty, self.web, reviewer, self.clock())
-
-        async def answer() -> str:
-            try:
-                return await commands.run(tools, command.text)
-            except (SheriffwatchError, DatabaseError) as error:
-                return str(error)
-            except Exception:
-                log.exception("slack.fault")
-                return FAULT
-
-        task = asyncio.ensure_future(answer())
-        done, _ = await asyncio.wait({task}, timeout=ANSWER_S)
-        if done:
-            return self._private(command, task.result())
-
-        async def later() -> None:
-            await self._whisper(command.by, await task)
-
-        return Taken(private("Working on it …"), later)
+        is_lead = await asyncio.to_thread(self.people.is_lead, command.by)
+        tools = commands.Tools(self.db, self.config, self.duty, self.web, reviewer, self.clock(), is_lead=is_lead)
+        return Taken(private(await commands.run(tools, command.text)))
 
     async def _carry_out(self, by: Asked, effects: list[Effect]) -> None:
         for effect in effects:
@@ -195,7 +197,7 @@ class Desk:
             if isinstance(effect, Open):
                 await self.slack.call("views.open", trigger_id=by.trigger_id, view=dict(effect.view))
             elif isinstance(effect, Whisper):
-                await self._whisper(by, effect.text)
+                await self._answers.say(by, effect.text)
             elif isinstance(effect, Decide):
                 await asyncio.to_thread(verdicts.decide, self.db, effect.decision, now=now)
                 await self._show(now)
@@ -203,11 +205,11 @@ class Desk:
                 if await asyncio.to_thread(self._take_back, effect, now):
                     await self._show(now)
                 else:
-                    await self._whisper(by, "There is no verdict of yours from the last ten minutes to take back.")
+                    await self._answers.say(by, "There is no verdict of yours from the last ten minutes to take back.")
             elif isinstance(effect, KeepByHand):
                 added = await asyncio.to_thread(byhand.add, self.db, effect.post, now=now)
                 said = "waits for review" if added.new else "was there already"
-                await self._whisper(by, f"Thank you: post {added.post_id} {said}.")
+                await self._answers.say(by, f"Thank you: post {added.post_id} {said}.")
 
     async def _show(self, now: datetime) -> None:
         await asyncio.to_thread(self._teller.update, now=now)
@@ -220,42 +222,16 @@ class Desk:
             await work
         except (SheriffwatchError, DatabaseError) as error:
             log.warning("slack.not_done", error=str(error))
-            await self._try_to_whisper(by, f"That did not work: {error}")
+            await self._answers.try_to_say(by, f"That did not work: {error}")
         except Exception:
             log.exception("slack.fault")
-            await self._try_to_whisper(by, FAULT)
-
-    async def _try_to_whisper(self, by: Asked, text: str) -> None:
-        try:
-            await self._whisper(by, text)
-        except DeliveryError as error:
-            log.warning("slack.no_answer", error=str(error))
-
-    async def _whisper(self, by: Asked, text: str) -> None:
-        """Say something to one person: where the request says, else in the channel, seen by them alone."""
-        if self._is_slacks(by.response_url):
-            await self.slack.answer_at(by.response_url, private(text) | {"replace_original": False})
-        elif by.channel:
-            await self.slack.call("chat.postEphemeral", channel=by.channel, user=by.user, **shown(text))
-        else:
-            await self.slack.call("chat.postMessage", channel=by.user, **shown(text))
-
-    def _is_slacks(self, url: str) -> bool:
-        """Whether an address belongs to Slack, or to the server that stands for it."""
-        try:
-            parts, base = urlsplit(url), urlsplit(self.slack.base_url)
-        except ValueError:
-            return False
-        if (parts.scheme, parts.netloc) == (base.scheme, base.netloc):
-            return True
-        host = parts.hostname or ""
-        return parts.scheme == "https" and host == "hooks.slack.com" and (base.hostname or "").endswith("slack.com")
+            await self._answers.try_to_say(by, FAULT)
 
     def _private(self, request: Request, text: str) -> Taken:
         """Say something in private to who asked: commands are answered at once, the rest afterwards."""
         if isinstance(request, Command):
             return Taken(private(text))
-        return Taken({}, lambda: self._try_to_whisper(request.by, text))
+        return Taken({}, lambda: self._answers.try_to_say(request.by, text))
 
     def is_first(self, stamp: str) -> bool:
         """Whether a request with this stamp was never let in before; from now on it was."""
@@ -293,18 +269,6 @@ class Desk:
         if latest is None or latest.id is None or latest.created_at < now - UNDO_WITHIN:
             return False
         return verdicts.revoke(self.db, latest.id, by=effect.reviewer, now=now)
-
-
-def private(text: str) -> dict[str, Any]:
-    """An answer that only the person who asked sees."""
-    return {"response_type": "ephemeral", **shown(text)}
-
-
-def shown(text: str) -> dict[str, Any]:
-    """A plain answer as text for notifications and as blocks in which nothing is markup."""
-    words = clean(text).strip() or "Done."
-    parts = [words[start : start + 2900] for start in range(0, min(len(words), 8700), 2900)]
-    return {"text": escape(cut(words, 280)), "blocks": [{"type": "section", "text": plain(part)} for part in parts]}
 
 
 def _latest(session: Session, effect: TakeBack) -> Review | None:

@@ -12,7 +12,7 @@ from monitor.errors import UsageError
 from monitor.posts import KeptPost
 from monitor.review.verdicts import REASONS, THEMES, Decision
 from monitor.slack.effects import Decide, Effect, KeepByHand, Object, Whisper
-from monitor.slack.payloads import Shortcut, Submission
+from monitor.slack.payloads import Shortcut, Submission, unescape
 
 MORE, BY_HAND = "triage_more", "send_to_sheriffwatch"
 MOST_NOTE = 3000
@@ -179,4 +179,4 @@ def _versions(kept: KeptPost) -> list[Block]:
 def _unescape(text: str) -> str:
     """A message's text as it was typed: Slack hands it over with its three characters escaped and links in ``<>``."""
     shown = re.sub(r"<(https?://[^|>]+)(\|[^>]*)?>", r"\1", text)
-    return clean(shown.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
+    return clean(unescape(shown))

@@ -83,7 +83,7 @@ def read(payload: Mapping[str, Any]) -> Request | None:
             _text(payload.get("trigger_id")),
             _text(payload.get("response_url")),
         )
-        return Command(by, _text(payload.get("text")).strip())
+        return Command(by, unescape(_text(payload.get("text"))).strip())
     if kind == "block_actions":
         return _press(payload)
     if kind == "view_submission":
@@ -99,6 +99,11 @@ def read(payload: Mapping[str, Any]) -> Request | None:
     if kind in ("view_closed", "shortcut", "block_suggestion"):
         return None
     raise PayloadError("A request from Slack has a form that is not known here.")
+
+
+def unescape(text: str) -> str:
+    """Words as they were typed: Slack hands them over with its three characters escaped."""
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def _press(payload: Mapping[str, Any]) -> Press | None:

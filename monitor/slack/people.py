@@ -42,13 +42,19 @@ class People:
 
     async def may_act(self, asked: Asked) -> bool:
         """Whether this person may decide and command: in the list, in the user group, or a reviewer of the page."""
-        if asked.user in self._slack.reviewers:
+        if asked.user in self._slack.reviewers or asked.user in self._slack.leads:
             return True
         with self._db.read() as session:
             user = users.of_slack(session, asked.user)
         if user is not None:
             return user.role.covers(UserRole.REVIEWER)
         return bool(self._slack.reviewer_group) and asked.user in await self._group()
+
+    def is_lead(self, asked: Asked) -> bool:
+        """Whether this person may have the classifier retrained: named as a lead, or a lead of the page."""
+        with self._db.read() as session:
+            user = users.of_slack(session, asked.user)
+        return asked.user in self._slack.leads or (user is not None and user.role.covers(UserRole.LEAD))
 
     def reviewer(self, asked: Asked, *, now: datetime) -> str:
         """The name under which this person's verdicts stand: the page's if they have one, else their Slack id."""

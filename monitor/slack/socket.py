@@ -6,6 +6,7 @@ the environment. The protocol is four kinds of frames (docs.slack.dev/apis/event
 
 import asyncio
 import json
+import time
 from typing import Any
 
 import aiohttp
@@ -21,6 +22,8 @@ log = structlog.get_logger()
 PERMANENT_S = 900.0
 """After an error that only a person can mend the connection is tried again this many seconds later."""
 _LONGEST_S = 60.0
+_SHORT_LIFE_S = 10.0
+"""A connection that Slack ends sooner than that was no success: the next one waits, so that nothing is hammered."""
 _MOST_BYTES = 2_000_000
 _PING_S = 20.0
 
@@ -38,9 +41,11 @@ class SocketMode:
         """Listen until told to stop; a broken connection is opened again, at growing distances."""
         failures = 0
         while not stopping.is_set():
+            began = time.monotonic()
             try:
                 await self._listen(stopping)
-                failures, wait_s = 0, 0.0
+                failures = failures + 1 if time.monotonic() - began < _SHORT_LIFE_S else 0
+                wait_s = min(2.0**failures, _LONGEST_S) if failures > 1 else 0.0
             except DeliveryError as error:
                 failures += 1
                 self.error = str(error)

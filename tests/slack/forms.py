@@ -66,13 +66,23 @@ def _sound(block: dict[str, Any]) -> bool:
     if kind == "input":
         return 0 < len(block["label"]["text"]) <= 2000 and _element(block["element"])
     if kind == "rich_text":
-        return bool(block["elements"]) and all(
-            element["elements"] and all(len(part["text"]) > 0 for part in element["elements"])
-            for element in block["elements"]
-        )
+        return bool(block["elements"]) and all(map(_rich, block["elements"]))
     if kind == "image":
         return 0 < len(block.get("alt_text", "")) <= 2000 and ("image_url" in block) != ("slack_file" in block)
     return kind == "divider"
+
+
+def _rich(element: dict[str, Any]) -> bool:
+    if element["type"] == "rich_text_list":
+        return element["style"] in ("bullet", "ordered") and all(map(_rich, element["elements"]))
+    if element["type"] not in ("rich_text_section", "rich_text_quote") or not element["elements"]:
+        return False
+    return all(
+        part["type"] in ("text", "link")
+        and len(part["text"]) > 0
+        and (part["type"] == "text" or part["url"].startswith("http"))
+        for part in element["elements"]
+    )
 
 
 def _element(element: dict[str, Any]) -> bool:
