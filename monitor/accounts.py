@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from sqlmodel import Session, col
@@ -16,66 +17,11 @@ from monitor.errors import FetchError, SheriffwatchError, UsageError
 from monitor.http import Web
 from monitor.sources import Profile, Target
 
-_STATES = frozenset(
-    [
-        "AL",
-        "AK",
-        "AZ",
-        "AR",
-        "CA",
-        "CO",
-        "CT",
-        "DE",
-        "DC",
-        "FL",
-        "GA",
-        "GU",
-        "HI",
-        "ID",
-        "IL",
-        "IN",
-        "IA",
-        "KS",
-        "KY",
-        "LA",
-        "ME",
-        "MD",
-        "MA",
-        "MI",
-        "MN",
-        "MS",
-        "MO",
-        "MT",
-        "NE",
-        "NV",
-        "NH",
-        "NJ",
-        "NM",
-        "NY",
-        "NC",
-        "ND",
-        "OH",
-        "OK",
-        "OR",
-        "PA",
-        "PR",
-        "RI",
-        "SC",
-        "SD",
-        "TN",
-        "TX",
-        "UT",
-        "VT",
-        "VA",
-        "VI",
-        "WA",
-        "WV",
-        "WI",
-        "WY",
-        "AS",
-        "MP",
-    ]
+STATES = frozenset(
+    "AL AK AZ AR CA CO CT DE DC FL GA GU HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK "
+    "OR PA PR RI SC SD TN TX UT VT VA VI WA WV WI WY AS MP".split()
 )
+"""Two-letter codes of the states, the district and the territories."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +114,45 @@ async def add_configured(db: Database, web: Web, config: Config, *, now: datetim
             await add(db, web, config, wanted, now=now, check=False)
 
 
+def pause(session: Session, account: Account, *, by: str, now: datetime) -> None:
+    """Stop polling an account, within a write; everything kept stays. Again changes nothing."""
+    if account.paused_at is None:
+        account.paused_at = now
+        _note(session, account, "account.paused", by=by, now=now)
+
+
+def resume(session: Session, account: Account, *, by: str, now: datetime) -> None:
+    """Poll a paused account again from now on, within a write. Again changes nothing."""
+    if account.paused_at is not None:
+        account.paused_at, account.next_poll_at = None, now
+        _note(session, account, "account.resumed", by=by, now=now)
+
+
+def verify(session: Session, account: Account, *, page: str, by: str, now: datetime) -> None:
+    """Write down who saw on which page that the account is the office's own, within a write.
+
+    Raises UsageError when the page is not a web address.
+    """
+    parts = urlsplit(page.strip()) if page.isprintable() else urlsplit("")
+    if parts.scheme not in ("http", "https") or not parts.hostname or len(page) > 2000:
+        raise UsageError("Give the address of the page that shows it, beginning with https://.")
+    account.verified_by, account.verified_from, account.verified_at = by, page.strip(), now
+    _note(session, account, "account.verified", by=by, now=now, page=page.strip())
+
+
+def assign(session: Session, account: Account, *, agency: str, state: str, role: Role, by: str, now: datetime) -> None:
+    """Say whose account it is, within a write; an agency that is new is added. Raises UsageError for a wrong state."""
+    code = check_state(state)
+    named = agency_named(session, agency, code) if agency.strip() else None
+    account.agency_id, account.role = named.id if named else None, role
+    _note(session, account, "account.assigned", by=by, now=now, agency=agency.strip(), state=code, role=role.value)
+
+
+def _note(session: Session, account: Account, kind: str, *, by: str, now: datetime, **data: str) -> None:
+    session.add(account)
+    session.add(Event(at=now, kind=kind, actor=by, subject=f"account:{account.id}", data=data))
+
+
 def agency_named(session: Session, name: str, state: str) -> Agency:
     """The agency with this name (or alias) in this state; a new one when there is none."""
     key = name_key(name)
@@ -201,7 +186,7 @@ def find(session: Session, words: Sequence[str]) -> list[Account]:
 def check_state(state: str) -> str:
     """The two-letter code, in capitals. Raises UsageError for anything that is not a U.S. state or territory."""
     code = state.strip().upper()
-    if code and code not in _STATES:
+    if code and code not in STATES:
         raise UsageError(f"“{state}” is not a U.S. state or territory: give its two-letter code, such as OH.")
     return code
 

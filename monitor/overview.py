@@ -1,27 +1,38 @@
-"""What the record adds up to: by week, theme, agency and state; the queue, the accounts' health, the classifier."""
+"""What the record adds up to: by week, theme, agency and state; the queue, the accounts' health, what is missed."""
 
-import time
 from collections import Counter
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
 
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from models.account import Account
+from models.account import Account, Health
 from models.agency import Agency
-from models.classifier import ClassifierVersion, Score
-from models.drift import DriftReading
 from models.flag import Flag
-from models.post import Post
-from models.review import Review, Verdict
-from monitor.review.verdicts import THEMES, agreed, in_force
+from models.review import Review
+from monitor import tally
+from monitor.learning import audit
+from monitor.learning.audit import Estimate
 from monitor.scoring import TEST_PLATFORM
+from monitor.status import SICK, health_of
+from monitor.tally import Count, Series
 
 WEEKS = 26
 KEEP_S = 60.0
 """How long one reckoning is shown again, in seconds: the figures move slowly, and counting a million posts does not."""
+AGES = (("under a day", 1), ("1 to 3 days", 3), ("3 to 7 days", 7), ("1 to 4 weeks", 28))
+OLDEST = "over 4 weeks"
+
+
+class Condition(StrEnum):
+    """How an account does, in the four words of the overview."""
+
+    ACTIVE = "active"
+    SILENT = "silent"
+    BROKEN = "broken"
+    PAUSED = "paused"
 
 
 @dataclass(frozen=True)
@@ -32,207 +43,104 @@ class AgencyCount:
     name: str
     state: str
     accounts: int
-    posts: int
-    flagged: int
-    confirmed: int
+    count: Count
+
+
+@dataclass(frozen=True)
+class StateCount:
+    """What stands under one state: how many agencies are watched there, and their posts."""
+
+    agencies: int
+    count: Count
 
 
 @dataclass(frozen=True)
 class Overview:
-    """All figures of the overview page."""
+    """All figures of the overview page that are counted over the whole record."""
 
     at: datetime
-    weeks: list[date]
-    by_theme: dict[str, list[int]]
-    """Flagged posts a week for each theme; a post with two themes counts in both."""
-    flagged: list[int]
+    total: Count
+    weekly: Series
     agencies: list[AgencyCount]
-    states: dict[str, int]
-    """Confirmed posts by state; only states with watched accounts."""
-    health: dict[str, int]
-    waiting_ages: dict[str, int]
+    """Agencies with watched accounts, those with most confirmed posts first."""
+    states: dict[str, StateCount]
+    accounts: dict[int, Count]
+    conditions: dict[int, Condition]
+    """Of each watched account."""
+    waiting: dict[str, int]
     """Flagged posts nobody has decided, by how long they have waited."""
-    posts: int
-    version: str = ""
-    figures: dict[str, Any] = field(default_factory=dict)
-    drift: list[tuple[date, str, dict[str, Any]]] = field(default_factory=list)
+    missed: Estimate
+    """What the random sample of the last month says."""
 
-
-class Reckoning:
-    """The overview, counted at most once a minute."""
-
-    def __init__(self) -> None:
-        self._kept: Overview | None = None
-        self._until = 0.0
-
-    def get(self, session: Session, now: datetime) -> Overview:
-        """The figures, at most ``KEEP_S`` old."""
-        if self._kept is None or time.monotonic() >= self._until:
-            self._kept = reckon(session, now)
-            self._until = time.monotonic() + KEEP_S
-        return self._kept
+    @property
+    def health(self) -> dict[Condition, int]:
+        """How many accounts are in which condition."""
+        counts = Counter(self.conditions.values())
+        return {condition: counts[condition] for condition in Condition}
 
 
 def reckon(session: Session, now: datetime) -> Overview:
-    """Count everything now."""
-    first = monday(now.date()) - timedelta(weeks=WEEKS - 1)
-    weeks = [first + timedelta(weeks=n) for n in range(WEEKS)]
-    flagged, by_theme = _flagged_by_week(session, weeks)
-    agencies, total = _agencies(session)
-    states: Counter[str] = Counter()
-    for agency in agencies:
-        if agency.state:
-            states[agency.state] += agency.confirmed
-    version = session.execute(
-        sa.select(ClassifierVersion).where(col(ClassifierVersion.status) == "active").limit(1)
-    ).scalar()
-    drift = session.execute(
-        sa.select(col(DriftReading.week), col(DriftReading.scope), col(DriftReading.figures))
-        .order_by(col(DriftReading.week).desc(), col(DriftReading.scope))
-        .limit(60)
+    """Count everything now. Takes a good part of a second for a million posts: keep it for ``KEEP_S``."""
+    accounts = list(
+        session.execute(
+            sa.select(Account).where(col(Account.platform) != TEST_PLATFORM).order_by(col(Account.id))
+        ).scalars()
     )
+    counts = tally.by_account(session)
+    agencies = _agencies(session, accounts, counts)
     return Overview(
         at=now,
-        weeks=weeks,
-        by_theme=by_theme,
-        flagged=flagged,
+        total=sum((counts.get(account.id or 0, Count()) for account in accounts), Count()),
+        weekly=tally.over_time(session, tally.last_weeks(now, WEEKS), themes=True),
         agencies=agencies,
-        states=dict(states),
-        health=health(session),
-        waiting_ages=_waiting_ages(session, now),
-        posts=total,
-        version=version.version if version else "",
-        figures=version.figures if version else {},
-        drift=[(row.week, row.scope, row.figures) for row in drift],
+        states=_states(agencies),
+        accounts=counts,
+        conditions={account.id or 0: condition_of(session, account, now) for account in accounts},
+        waiting=_waiting(session, now),
+        missed=audit.estimate(session, since=now - audit.MONTH),
     )
 
 
-def health(session: Session) -> dict[str, int]:
-    """How many accounts are in which state of health; paused ones apart."""
+def condition_of(session: Session, account: Account, now: datetime) -> Condition:
+    """How one account does."""
+    if account.paused_at is not None:
+        return Condition.PAUSED
+    health = health_of(session, account, now)
+    return Condition.BROKEN if health in SICK else Condition.SILENT if health is Health.QUIET else Condition.ACTIVE
+
+
+def _agencies(session: Session, accounts: list[Account], counts: dict[int, Count]) -> list[AgencyCount]:
+    of_agency: dict[int, list[Count]] = {}
+    for account in accounts:
+        if account.agency_id is not None:
+            of_agency.setdefault(account.agency_id, []).append(counts.get(account.id or 0, Count()))
     rows = session.execute(
-        sa.select(col(Account.health), col(Account.paused_at).is_not(None), sa.func.count())
-        .where(col(Account.platform) != TEST_PLATFORM)
-        .group_by(col(Account.health), col(Account.paused_at).is_not(None))
-    )
-    counts: Counter[str] = Counter()
-    for word, paused, number in rows:
-        counts["paused" if paused else word.value] += number
-    return dict(counts.most_common())
-
-
-def posts_by_week(session: Session, account_ids: list[int], weeks: list[date]) -> tuple[list[int], list[int]]:
-    """Posts and flagged posts a week of these accounts."""
-    day = sa.func.date(col(Post.shown_at))
-    start = datetime.combine(weeks[0], datetime.min.time(), UTC)
-    of_these = [col(Post.account_id).in_(account_ids), col(Post.shown_at) >= start]
-    every = session.execute(sa.select(day, sa.func.count()).where(*of_these).group_by(day)).all()
-    hits = session.execute(
-        sa.select(day, sa.func.count()).join(Flag, col(Flag.post_id) == col(Post.id)).where(*of_these).group_by(day)
-    ).all()
-    return _by_week(every, weeks), _by_week(hits, weeks)
-
-
-def monday(day: date) -> date:
-    """The Monday of the week."""
-    return day - timedelta(days=day.weekday())
-
-
-def last_weeks(now: datetime, count: int) -> list[date]:
-    """The Mondays of the last weeks, the present one last."""
-    return [monday(now.date()) - timedelta(weeks=count - 1 - n) for n in range(count)]
-
-
-def _by_week(rows: Any, weeks: list[date]) -> list[int]:
-    counts = [0] * len(weeks)
-    for day, number in rows:
-        at = (_as_date(day) - weeks[0]).days // 7
-        if 0 <= at < len(counts):
-            counts[at] += number
-    return counts
-
-
-def _as_date(day: Any) -> date:
-    return day if isinstance(day, date) else date.fromisoformat(day)  # SQLite has no type for dates
-
-
-def _flagged_by_week(session: Session, weeks: list[date]) -> tuple[list[int], dict[str, list[int]]]:
-    day = sa.func.date(col(Flag.created_at))
-    start = datetime.combine(weeks[0], datetime.min.time(), UTC)
-    names = sa.cast(col(Score.theme_list), sa.Text)
-    counts = [sa.func.sum(sa.case((names.contains(f'"{theme}"'), 1), else_=0)) for theme in THEMES]
-    rows = session.execute(
-        sa.select(day, sa.func.count(), *counts)
-        .select_from(Flag)
-        .outerjoin(Score, col(Score.id) == col(Flag.score_id))
-        .where(col(Flag.created_at) >= start, col(Flag.origin) != "test")
-        .group_by(day)
-    ).all()
-    themes = {theme: _by_week([(row[0], row[2 + n] or 0) for row in rows], weeks) for n, theme in enumerate(THEMES)}
-    return _by_week([(row[0], row[1]) for row in rows], weeks), themes
-
-
-def _agencies(session: Session) -> tuple[list[AgencyCount], int]:
-    posts = dict(
-        session.execute(sa.select(col(Post.account_id), sa.func.count()).group_by(col(Post.account_id))).tuples().all()
-    )
-    flags = dict(
-        session.execute(
-            sa.select(col(Post.account_id), sa.func.count())
-            .join(Flag, col(Flag.post_id) == col(Post.id))
-            .group_by(col(Post.account_id))
+        sa.select(col(Agency.id), col(Agency.name), col(Agency.state)).where(
+            col(Agency.id).in_(sa.select(col(Account.agency_id)).distinct())
         )
-        .tuples()
-        .all()
     )
-    confirmed = _confirmed(session)
-    rows = session.execute(
-        sa.select(col(Agency.id), col(Agency.name), col(Agency.state), col(Account.id))
-        .join(Account, col(Account.agency_id) == col(Agency.id))
-        .where(col(Account.platform) != TEST_PLATFORM)
-    ).all()
-    of_agency: dict[int, tuple[str, str, list[int]]] = {}
-    for agency_id, name, state, account_id in rows:
-        of_agency.setdefault(agency_id, (name, state, []))[2].append(account_id)
     counted = [
-        AgencyCount(
-            agency_id,
-            name,
-            state,
-            len(ids),
-            sum(posts.get(i, 0) for i in ids),
-            sum(flags.get(i, 0) for i in ids),
-            sum(confirmed.get(i, 0) for i in ids),
-        )
-        for agency_id, (name, state, ids) in of_agency.items()
+        AgencyCount(number, name, state, len(of_agency[number]), sum(of_agency[number], Count()))
+        for number, name, state in rows
+        if number in of_agency
     ]
-    return sorted(counted, key=lambda a: (-a.confirmed, -a.flagged, a.name)), sum(posts.values())
+    return sorted(counted, key=lambda a: (-a.count.confirmed, -a.count.flagged, -a.count.posts, a.name))
 
 
-def _confirmed(session: Session) -> Counter[int]:
-    """Posts that all who decided them confirmed, by account."""
-    verdicts: dict[int, list[Review]] = {}
-    for review in in_force(session):
-        verdicts.setdefault(review.post_id, []).append(review)
-    ids = [post_id for post_id, reviews in verdicts.items() if agreed(reviews) is Verdict.CONFIRMED]
-    counts: Counter[int] = Counter()
-    for at in range(0, len(ids), 10_000):
-        counts.update(
-            session.execute(sa.select(col(Post.account_id)).where(col(Post.id).in_(ids[at : at + 10_000]))).scalars()
-        )
-    return counts
+def _states(agencies: list[AgencyCount]) -> dict[str, StateCount]:
+    found: dict[str, StateCount] = {}
+    for agency in agencies:
+        if agency.state:
+            before = found.get(agency.state, StateCount(0, Count()))
+            found[agency.state] = StateCount(before.agencies + 1, before.count + agency.count)
+    return found
 
 
-def _waiting_ages(session: Session, now: datetime) -> dict[str, int]:
+def _waiting(session: Session, now: datetime) -> dict[str, int]:
     decided = sa.exists().where(col(Review.post_id) == col(Flag.post_id), col(Review.revoked_at).is_(None))
-    bounds = [("under a day", 1), ("1 to 3 days", 3), ("3 to 7 days", 7), ("1 to 4 weeks", 28)]
-    age = sa.case(
-        *((col(Flag.created_at) > now - timedelta(days=days), name) for name, days in bounds), else_="over 4 weeks"
+    age = sa.case(*((col(Flag.created_at) > now - timedelta(days=days), name) for name, days in AGES), else_=OLDEST)
+    rows = session.execute(
+        sa.select(age.label("age"), sa.func.count()).where(~decided, col(Flag.origin) != "test").group_by("age")
     )
-    found = dict(
-        session.execute(
-            sa.select(age, sa.func.count()).where(~decided, col(Flag.origin) != "test").group_by(sa.literal_column("1"))
-        )
-        .tuples()
-        .all()
-    )
-    return {name: found.get(name, 0) for name in (*(name for name, _ in bounds), "over 4 weeks")}
+    found = {row[0]: row[1] for row in rows}
+    return {name: found.get(name, 0) for name in (*(name for name, _ in AGES), OLDEST)}

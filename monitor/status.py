@@ -19,11 +19,13 @@ from monitor.config import Config
 from monitor.scoring import TEST_PLATFORM
 from monitor.versions import active_row
 
-_SICK = {Health.FAILING, Health.BLOCKED, Health.LOGIN_WALL, Health.GONE, Health.MOVED}
+SICK = {Health.FAILING, Health.BLOCKED, Health.LOGIN_WALL, Health.GONE, Health.MOVED}
+"""Health that a person must mend."""
 STUCK_S = 900.0
 """An outbox or a poll that is this late, in seconds, is a reason for alarm."""
 _QUIET_FACTOR = 3
 _QUIET_NEEDS_POSTS = 8
+_LEAST_GAP_S = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -107,9 +109,7 @@ def _accounts(session: Session, now: datetime) -> list[tuple[AccountStatus, floa
     ).all()
     found = []
     for account, agency in rows:
-        health = account.health
-        if health == Health.OK and _is_quiet(session, account, now):
-            health = Health.QUIET
+        health = health_of(session, account, now)
         overdue_s = 0.0 if account.paused_at else (now - account.next_poll_at).total_seconds()
         found.append(
             (
@@ -136,9 +136,13 @@ def _accounts(session: Session, now: datetime) -> list[tuple[AccountStatus, floa
     return found
 
 
+def health_of(session: Session, account: Account, now: datetime) -> Health:
+    """The account's health, with ``quiet`` for one that answers and has been silent for three times its usual gap."""
+    return Health.QUIET if account.health == Health.OK and _is_quiet(session, account, now) else account.health
+
+
 def _is_quiet(session: Session, account: Account, now: datetime) -> bool:
-    """Whether the account has been silent for three times its usual gap, judged by its last posts."""
-    if account.last_new_at is None:
+    if account.last_new_at is None or (now - account.last_new_at).total_seconds() <= _QUIET_FACTOR * _LEAST_GAP_S:
         return False
     times = [
         moment
@@ -157,7 +161,7 @@ def _is_quiet(session: Session, account: Account, now: datetime) -> bool:
     if len(times) < _QUIET_NEEDS_POSTS:
         return False
     gaps = [(newer - older).total_seconds() for newer, older in itertools.pairwise(times)]
-    usual_s = max(median(gaps), 86_400.0)
+    usual_s = max(median(gaps), _LEAST_GAP_S)
     return bool((now - max(times[0], account.last_new_at)).total_seconds() > _QUIET_FACTOR * usual_s)
 
 
@@ -177,7 +181,7 @@ def _outbox(session: Session, now: datetime) -> dict[str, Any]:
 def _account_reasons(account: AccountStatus, overdue_s: float, config: Config) -> list[str]:
     if account.paused:
         return []
-    if account.health in _SICK:
+    if account.health in SICK:
         return [f"{account.account} ({account.platform}) is {account.health}: {account.last_error}"]
     if account.health == Health.QUIET:
         return [f"{account.account} ({account.platform}) has been silent for three times its usual gap."]

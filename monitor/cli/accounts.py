@@ -12,12 +12,12 @@ from sqlmodel import col
 from models.account import Account, Role
 from models.agency import Agency
 from models.clock import utcnow
-from models.evidence import Event
 from monitor import accounts
 from monitor.accounts import NewAccount
 from monitor.cli import app
 from monitor.cli.common import ConfigOption, JsonOption, ago, err, out, print_json, print_table, run_async, workspace
 from monitor.errors import FetchError, SheriffwatchError, UsageError
+from monitor.learning.promotion import login
 from monitor.scoring import TEST_PLATFORM
 
 group = typer.Typer(help="The accounts that are watched.", no_args_is_help=True)
@@ -155,16 +155,25 @@ def resume(words: Annotated[list[str], typer.Argument(metavar="ACCOUNT…")], co
     _set_paused(words, config, paused=False)
 
 
-def _set_paused(words: list[str], config: Path | None, *, paused: bool) -> None:
-    now = utcnow()
+@group.command("verify")
+def verify(
+    words: Annotated[list[str], typer.Argument(metavar="ACCOUNT…")],
+    page: Annotated[str, typer.Option("--from", help="The page that shows that it is the office's own.")],
+    by: Annotated[str, typer.Option("--by", help="Who saw it. Default: your login name.")] = "",
+    config: ConfigOption = None,
+) -> None:
+    """Write down that an account belongs to its office, and the page that shows it."""
     with workspace(config) as space, space.db.write() as session:
         for account in accounts.find(session, words):
-            account.paused_at = now if paused else None
-            if not paused:
-                account.next_poll_at = now
-            session.add(account)
-            kind = "account.paused" if paused else "account.resumed"
-            session.add(Event(at=now, kind=kind, actor="cli", subject=f"account:{account.id}"))
+            accounts.verify(session, account, page=page, by=by or login(), now=utcnow())
+            out.print(f"{account.name or account.address}: verified.", markup=False)
+
+
+def _set_paused(words: list[str], config: Path | None, *, paused: bool) -> None:
+    change = accounts.pause if paused else accounts.resume
+    with workspace(config) as space, space.db.write() as session:
+        for account in accounts.find(session, words):
+            change(session, account, by="cli", now=utcnow())
             out.print(f"{account.name or account.address}: {'paused' if paused else 'resumed'}.", markup=False)
 
 

@@ -94,20 +94,23 @@ class Estimate:
     recall: float | None
     recall_low: float | None
     recall_high: float | None
+    of: str
+    """The time the draws are of, as people say it."""
 
     @property
     def sentence(self) -> str:
         """The estimate in words, for the overview."""
         if self.missed_share is None or self.missed_low is None or self.missed_high is None:
             return (
-                f"Of {self.unflagged:,} unflagged posts {self.drawn} were drawn at random; none is decided yet. "
-                "“sheriffwatch review next” offers them."
+                f"Of about {self.unflagged:,} unflagged posts {self.of} {self.drawn} were drawn at random; "
+                "none is decided yet. The queue and “sheriffwatch review next” offer them."
                 if self.drawn
                 else "No audit sample was drawn yet: how much is missed is not known."
             )
         missed = (
-            f"Of about {self.unflagged:,} unflagged posts, {self.missed_share:.1%} "
-            f"({self.missed_low:.2%} to {self.missed_high:.2%}) are matches, by {self.decided} read at random."
+            f"Of about {self.unflagged:,} unflagged posts {self.of}, {_percent(self.missed_share)} "
+            f"({_percent(self.missed_low, unit='')}–{_percent(self.missed_high)}) are matches, "
+            f"by {self.decided} read at random."
         )
         if self.recall is None or self.recall_low is None or self.recall_high is None:
             return missed
@@ -138,19 +141,27 @@ def estimate(session: Session, *, since: datetime | None = None) -> Estimate:
     verdicts = [verdict for verdict in _verdicts(session, drawn).values() if verdict is not Verdict.UNSURE]
     missed = sum(verdict is Verdict.CONFIRMED for verdict in verdicts)
     found = _found(session, draws)
+    of = "in all" if since is None else f"since {since:%-d %B}"
     if not verdicts:
-        return Estimate(unflagged, len(drawn), 0, 0, None, None, None, found, None, None, None)
+        return Estimate(unflagged, len(drawn), 0, 0, None, None, None, found, None, None, None, of)
     share, (low, high) = missed / len(verdicts), interval(missed, len(verdicts))
     recalls = [found / (found + unflagged * part) if found else None for part in (share, high, low)]
-    return Estimate(unflagged, len(drawn), len(verdicts), missed, share, low, high, found, *recalls)
+    return Estimate(
+        unflagged, len(drawn), len(verdicts), missed, share, low, high, found, recalls[0], recalls[1], recalls[2], of
+    )
 
 
 def interval(hits: int, of: int) -> tuple[float, float]:
     """The exact 95 % interval of a share."""
-    from scipy.stats import binomtest  # takes a second to import, and few commands need it
+    from scipy.special import betaincinv  # scipy.stats has it ready-made, and takes two seconds to import
 
-    bounds = binomtest(hits, of).proportion_ci(0.95, method="exact")
-    return float(bounds.low), float(bounds.high)
+    low = float(betaincinv(hits, of - hits + 1, 0.025)) if hits else 0.0
+    high = float(betaincinv(hits + 1, of - hits, 0.975)) if hits < of else 1.0
+    return low, high
+
+
+def _percent(share: float, unit: str = " %") -> str:
+    return f"{share * 100:.1f}{unit}" if share >= 0.01 else f"{share * 100:.2f}{unit}"
 
 
 def _unflagged(duty: Active, since: datetime, until: datetime) -> Any:

@@ -118,6 +118,21 @@ def in_force(session: Session, post_ids: Sequence[int] | None = None) -> list[Re
     return list(session.execute(sa.select(Review).where(col(Review.id).in_(newest)).order_by(col(Review.id))).scalars())
 
 
+def confirmed_posts() -> sa.Select[int]:
+    """The ids of the posts that everybody who decided them confirmed, for use within a query."""
+    newest = (
+        sa.select(sa.func.max(col(Review.id)))
+        .where(col(Review.revoked_at).is_(None))
+        .group_by(col(Review.post_id), col(Review.reviewer))
+    )
+    return (
+        sa.select(col(Review.post_id))
+        .where(col(Review.id).in_(newest))
+        .group_by(col(Review.post_id))
+        .having(sa.func.max(sa.case((col(Review.verdict) == Verdict.CONFIRMED, 0), else_=1)) == 0)
+    )
+
+
 def agreed(reviews: Sequence[Review]) -> Verdict | None:
     """What the verdicts in force on one post add up to: what all agree on, UNSURE where they differ, or None."""
     said = {review.verdict for review in reviews}

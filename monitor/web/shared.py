@@ -6,8 +6,8 @@ import jinja2
 
 from models.db import Database
 from monitor.config import Config
-from monitor.overview import Reckoning
 from monitor.versions import Duty
+from monitor.web.slow import Slow
 
 
 @dataclass(frozen=True)
@@ -18,4 +18,4 @@ class Shared:
     config: Config
     templates: jinja2.Environment
     duty: Duty
-    reckoning: Reckoning = field(default_factory=Reckoning)
+    slow: Slow = field(default_factory=Slow)

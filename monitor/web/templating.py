@@ -22,7 +22,7 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    for written in (ago, moment, iso, weblink, percent, shorten):
+    for written in (ago, moment, iso, weblink, percent, tenths, shorten):
         env.filters[written.__name__] = written
     env.globals["static"] = static_url
     return env
@@ -76,6 +76,11 @@ def weblink(url: str) -> str:
 def percent(share: float | None) -> str:
     """A share as a whole percentage."""
     return "–" if share is None else f"{share * 100:.0f} %"
+
+
+def tenths(share: float | None) -> str:
+    """A share as a percentage with one decimal."""
+    return "–" if share is None else f"{share * 100:.1f} %"
 
 
 def shorten(text: str, width: int = 160) -> str:

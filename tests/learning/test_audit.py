@@ -71,6 +71,7 @@ def test_the_interval_is_the_exact_one():
     assert high == pytest.approx(1 - 0.025 ** (1 / 100), rel=1e-6)
     low, high = audit.interval(2, 1000)
     assert low < 0.002 < high
+    assert audit.interval(3, 3) == (pytest.approx(0.025 ** (1 / 3)), 1.0)
 
 
 def test_recall_follows_from_the_misses_and_the_flagged_matches(desk, db, now, week):
@@ -90,7 +91,9 @@ def test_recall_follows_from_the_misses_and_the_flagged_matches(desk, db, now, w
     assert after.found == 4
     assert after.recall == pytest.approx(4 / (4 + 40 * 0.1))
     assert after.recall_low < after.recall < after.recall_high
-    assert "10.0%" in after.sentence
+    assert "Of about 40 unflagged posts in all, 10.0 % (0.25–44.5 %) are matches" in after.sentence
+    with db.read() as session:
+        assert "posts since 28 January" in audit.estimate(session, since=now - audit.MONTH).sentence
 
 
 def test_without_a_sample_the_sentence_says_that_recall_is_not_known(db):
