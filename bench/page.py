@@ -1,195 +1,332 @@
-"""How fast pages are with many posts: makes the data, asks for each page, prints times and sizes.
+"""How fast every page is with a million posts, in SQLite and in PostgreSQL, and how many kilobytes it has.
 
-    python -m bench.page --posts 1000000 [--database sqlite:////tmp/bench.db]
+    python -m bench.page                          both, made anew in a folder for temporary files (ten minutes)
+    python -m bench.page --posts 50000 --only sqlite
+    python -m bench.page --database sqlite:////data/million.db      made if empty, used again otherwise
 
-Deterministic; a SQLite file that is there already is used again. Times are in milliseconds, of the whole request
-inside the process; on PostgreSQL give the URL of an empty database.
+Asks a served page over HTTP, one request after another, with other posts, words and offices each time: the GET routes
+as the application has them, searches of many kinds, the queue's decide-and-next, the first byte of exports, and the
+JSON API. Ends with 1 when a page breaks the promise: 95 of 100 requests within 100 ms, no page over 150 kB.
 """
 
 import argparse
-import json
+import asyncio
+import itertools
+import math
 import random
-import statistics
+import sys
+import tempfile
 import time
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 import sqlalchemy as sa
+from sqlmodel import Session, col
 
-from models import Account, Agency, ClassifierVersion, Coverage, Flag, Post, PostVersion, Review, Score
+from bench import million
+from models import Account, Blob, Checkout, Flag, Post, PostVersion, Review, UserRole
+from models.clock import utcnow
 from models.db import Database, open_db
-from monitor import overview, posts
-from monitor.postfilter import PostFilter
+from monitor import apitokens, sessions, users
+from monitor.config import load
 from monitor.review.verdicts import THEMES
+from monitor.web.page import COOKIE
+from monitor.web.routes import ALL
+from monitor.web.security import form_token
+from monitor.web.serve import serving
+from tests import postgres
 
-STATES = (
-    "AL AK AZ AR CA CO FL GA ID IL IN IA KS KY LA ME MD MI MN MS MO MT NE NV NM NY NC ND OH OK OR PA SC SD TN TX"
-).split()  # fmt: skip
-ACCOUNTS = 1500
-CHUNK = 20_000
-NOW = datetime(2026, 11, 1, tzinfo=UTC)
-ASKED = (
-    {}, {"q": "county"}, {"q": "border wall"}, {"q": '"road closed"'}, {"q": "zebra*"}, {"q": "county -border"},
-    {"q": "border", "sort": "relevance"}, {"q": "border", "state": "OH", "flagged": "yes"}, {"state": "TX"},
-    {"agency": "7"}, {"account": "11"}, {"platform": "mastodon"}, {"flagged": "yes"},
-    {"flagged": "yes", "verdict": "none"},
-    {"verdict": "confirmed"}, {"theme": "invasion"}, {"score_min": "0.95"}, {"sort": "score"}, {"deleted": "yes"},
-    {"edited": "yes"}, {"picture": "yes"}, {"lang": "es"}, {"since": "2024-01-01", "until": "2024-02-01"},
-    {"sort": "date", "q": "county"}, {"q": "unfindableword"},
-)  # fmt: skip
-
-
-def words() -> list[str]:
-    common = "county road sheriff deputies office community update weather closed traffic safety family school".split()
-    return common * 30 + "border wall fence jail court judge patrol".split() * 5 + [f"word{n}" for n in range(4000)]
-
-
-def fill(db: Database, count: int) -> None:
-    rng = random.Random(7)
-    vocabulary = words()
-    tables = {t: t.__table__ for t in (Agency, Account, Post, PostVersion, Score, Flag, Review, Coverage)}
-    with db.write() as session:
-        session.add(
-            ClassifierVersion(
-                id=1, version="bench", sha256="0" * 64, queue_threshold=0.6, alert_threshold=0.9, status="active"
-            )
-        )
-        session.flush()
-        connection = session.connection()
-        for n in range(1, ACCOUNTS + 1):
-            name = f"Sample {n} County Sheriff"
-            session.add(Agency(id=n, name=name, name_key=name.lower(), state=STATES[n % len(STATES)]))
-        session.flush()
-        for n in range(1, ACCOUNTS + 1):
-            platform = ("feed", "bluesky", "mastodon")[n % 3]
-            session.add(
-                Account(
-                    id=n, agency_id=n, platform=platform, address=f"office{n}.test", name=f"Office {n}", added_at=NOW
-                )
-            )
-        session.flush()
-        connection.execute(
-            sa.insert(tables[Coverage]),
-            [
-                {
-                    "account_id": n,
-                    "outcome": "ok" if k % 9 else "timeout",
-                    "since": NOW - timedelta(hours=k + 1),
-                    "until": NOW - timedelta(hours=k),
-                    "polls": 4,
-                    "detail": "",
-                }
-                for n in range(1, ACCOUNTS + 1)
-                for k in range(20)
-            ],
-        )
-    for start in range(1, count + 1, CHUNK):
-        with db.write() as session:
-            _chunk(session.connection(), tables, rng, vocabulary, range(start, min(start + CHUNK, count + 1)), count)
-    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(sa.text("ANALYZE"))
-        if not db.is_sqlite:
-            for table in ("post", "post_version", "score", "flag", "review", "account", "agency"):
-                highest = f"(SELECT coalesce(max(id), 1) FROM {table})"
-                connection.execute(sa.text(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), {highest})"))
+MOST_MS, MOST_KB = 100, 150
+NAME = "Bench"
+SEARCHES: dict[str, dict[str, list[str]]] = {
+    "newest": {},
+    "rare word": {"q": [million.RARE_WORD]},
+    "word in a few": {"q": million.RARER},
+    "common word": {"q": ["county", "sheriff", "community", "deputies"]},
+    "phrase": {"q": [f'"{million.PHRASE}"', '"public safety"', '"the county sheriff"']},
+    "beginning of words": {"q": ["deport*", "bar*", "immi*"]},
+    "and, or, not": {"q": ["county -border", "border OR wall", "(border OR fence) alien NOT visa"]},
+    "no hit": {"q": ["unfindableword", '"wall of the county office"']},
+    "relevance, common": {"q": ["county", "deputies"], "sort": ["relevance"]},
+    "relevance, word in a few": {"q": million.RARER, "sort": ["relevance"]},
+    "relevance, phrase": {"q": [f'"{million.PHRASE}"', '"public safety"'], "sort": ["relevance"]},
+    "state": {"state": ["TX", "WY", "HI"]},
+    "state and common word": {"state": ["TX", "WY", "HI"], "q": ["county", "deputies"]},
+    "state and relevance": {"state": ["TX", "WY", "HI"], "q": ["border", "county"], "sort": ["relevance"]},
+    "agency": {"agency": ["1", "7", "1500", "3000"]},
+    "account and word": {"account": ["1", "11", "4000"], "q": ["border", "county"]},
+    "platform": {"platform": ["feed", "mastodon"]},
+    "platform and word": {"platform": ["mastodon"], "q": ["border", "county"]},
+    "flagged": {"flagged": ["yes"]},
+    "flagged and common word": {"flagged": ["yes"], "q": ["county"]},
+    "flagged, state, word": {"flagged": ["yes"], "state": ["TX", "HI"], "q": ["border"]},
+    "verdict": {"verdict": ["confirmed", "rejected", "unsure"]},
+    "nobody decided": {"verdict": ["none"]},
+    "flagged, nobody decided": {"verdict": ["none"], "flagged": ["yes"]},
+    "verdict and word": {"verdict": ["confirmed", "unsure"], "q": ["border", "county"]},
+    "theme": {"theme": list(THEMES)},
+    "theme and state": {"theme": ["invasion", "burden"], "state": ["TX", "HI"]},
+    "score": {"score_min": ["0.5", "0.95", "0.999"]},
+    "score between": {"score_min": ["0.1"], "score_max": ["0.11"]},
+    "order by score": {"sort": ["score"]},
+    "order by score, word": {"sort": ["score"], "q": ["border", "county"]},
+    "order by score, state": {"sort": ["score"], "state": ["TX", "HI"]},
+    "order by date": {"sort": ["date"]},
+    "a month": {"since": ["2024-03-01", "2026-01-01"], "until": ["2026-02-01"]},
+    "a month and word": {"since": ["2026-01-01"], "until": ["2026-01-31"], "q": ["county", "border"]},
+    "deleted": {"deleted": ["yes"]},
+    "edited": {"edited": ["yes"]},
+    "deleted, state, word": {"deleted": ["yes"], "state": ["TX", "HI"], "q": ["county", "border"]},
+    "with a picture": {"picture": ["yes"]},
+    "language": {"lang": ["es"]},
+    "language and word": {"lang": ["es"], "q": ["county", "border"]},
+    "everything at once": {
+        "q": ["county"], "state": ["TX"], "platform": ["feed"], "flagged": ["yes"], "verdict": ["confirmed"],
+        "theme": ["invasion"], "score_min": ["0.6"], "since": ["2025-01-01"], "edited": ["no"], "lang": ["en"],
+    },
+}  # fmt: skip
 
 
-def _chunk(connection, tables, rng, vocabulary, ids, count) -> None:
-    rows: dict = {table: [] for table in (PostVersion, Post, Score, Flag, Review)}
-    for n in ids:
-        at = NOW - timedelta(minutes=(count - n) * 1_500_000 / count)
-        text = " ".join(rng.choices(vocabulary, k=rng.randint(12, 60)))
-        if n % 200 == 0:
-            text += " road closed zebras"
-        probability = round(rng.random() ** 6, 4)
-        rows[Post].append(
-            {
-                "id": n, "account_id": 1 + (n * 7919) % ACCOUNTS, "external_id": f"p{n}", "url": f"https://office.test/{n}",
-                "authorship": "own", "author_id": "", "author_handle": "", "posted_at": at, "first_seen_at": at,
-                "backfilled": False, "version_count": 2 if n % 50 == 0 else 1, "current_version_id": None,
-                "missing_checks": 0, "deleted_at": at + timedelta(days=1) if n % 100 == 0 else None,
-                "deletion_cause": "",
-            }
-        )  # fmt: skip
-        rows[PostVersion].append(
-            {
-                "id": n, "post_id": n, "content_sha256": f"{n:064x}", "title": "", "text": text, "alt_texts": [],
-                "link_titles": [], "quoted_text": "", "quoted_author": "", "revision": "",
-                "lang": "es" if n % 20 == 0 else "en",
-                "media": [{"kind": "image", "url": "", "alt": ""}] if n % 3 == 0 else [],
-                "teaser_only": False, "first_seen_at": at, "last_seen_at": at, "pending_score": False,
-            }
-        )  # fmt: skip
-        rows[Score].append(
-            {
-                "id": n, "post_version_id": n, "classifier_version_id": 1, "probability": probability, "themes": {},
-                "theme_list": [THEMES[n % 7]] if probability > 0.6 else [], "reasons": [], "lang": "en",
-                "explanation": [], "scored_at": at,
-            }
-        )  # fmt: skip
-        if probability > 0.8:
-            rows[Flag].append(
-                {"post_id": n, "score_id": n, "probability": probability, "origin": "classifier", "created_at": at}
-            )
-            if n % 2:
-                rows[Review].append(
-                    {
-                        "post_id": n, "post_version_id": n, "reviewer": "ana", "themes": [], "severe": False,
-                        "note": "",
-                        "verdict": ("confirmed", "rejected")[n % 3 == 0], "reason": "", "via": "web", "created_at": at,
-                    }
-                )  # fmt: skip
-    for table in (Post, PostVersion):
-        connection.execute(sa.insert(tables[table]), rows[table])
-    post = tables[Post]
-    connection.execute(sa.update(post).where(post.c.id.between(ids[0], ids[-1])).values(current_version_id=post.c.id))
-    for table in (Score, Flag, Review):
-        if rows[table]:
-            connection.execute(sa.insert(tables[table]), rows[table])
+@dataclass
+class Line:
+    """What was measured of one page."""
+
+    name: str
+    times: list[float] = field(default_factory=list)
+    """Milliseconds."""
+    most_bytes: int = 0
+    faults: set[int] = field(default_factory=set)
+
+    def percentile(self, share: float) -> float:
+        """The time within which this share of the requests was answered, in milliseconds."""
+        return sorted(self.times)[max(0, math.ceil(share * len(self.times)) - 1)]
+
+    @property
+    def broken(self) -> bool:
+        """Whether the page is slower or larger than promised, or did not come."""
+        return self.percentile(0.95) > MOST_MS or self.most_bytes > MOST_KB * 1000 or bool(self.faults)
 
 
-def queries(db: Database, repeat: int) -> list[tuple[str, float, float]]:
-    """What the pages ask of the database, apart from drawing them."""
-    found = []
-    for query in ASKED:
-        wanted = PostFilter.from_query(query)
-        times = []
-        for _ in range(repeat):
+class Asker:
+    """Somebody who is logged in and asks for pages."""
+
+    def __init__(self, client: httpx.AsyncClient, session_token: str, api_token: str, repeat: int) -> None:
+        self.client = client
+        self.repeat = repeat
+        self.form_token = form_token(session_token)
+        self._headers = {"Cookie": f"{COOKIE}={session_token}"}
+        self._api = {"Authorization": f"Bearer {api_token}"}
+
+    async def pages(self, name: str, paths: list[str]) -> Line:
+        """Ask for these in turn, the first one once more beforehand: a template is read at its first use."""
+        line = Line(name)
+        await self._once(Line(name), paths[0])
+        for path in itertools.islice(itertools.cycle(paths), max(self.repeat, len(paths))):
+            await self._once(line, path)
+        return line
+
+    async def decide_and_next(self, waiting: list[int]) -> Line:
+        """The verdict, and the page of the next post that it leads to."""
+        line = Line("POST /queue/{id} and the next post")
+        for number, post_id in enumerate(waiting[: self.repeat]):
+            verdict = {"verdict": "confirmed"} if number % 2 else {"verdict": "rejected", "reason": "news"}
             started = time.perf_counter()
-            with db.read() as session:
-                posts.page(session, wanted, limit=25)
-            times.append((time.perf_counter() - started) * 1000)
-        found.append((json.dumps(query), statistics.median(times), sorted(times)[int(0.95 * (len(times) - 1))]))
-    started = time.perf_counter()
+            answer = await self.client.post(
+                f"/queue/{post_id}", data={"token": self.form_token, **verdict}, headers=self._headers
+            )
+            size = 0
+            if answer.status_code == 303:
+                answer = await self.client.get(answer.headers["location"], headers=self._headers)
+                size = len(answer.content)
+            _note(line, started, answer.status_code, size)
+        return line
+
+    async def _once(self, line: Line, path: str) -> None:
+        headers = self._api if path.startswith("/api/") else self._headers
+        started = time.perf_counter()
+        async with self.client.stream("GET", path, headers=headers) as answer:
+            if "export" in path:  # as long as it is: what counts is that it begins
+                async for _ in answer.aiter_raw():
+                    break
+                _note(line, started, answer.status_code, 0)
+                return
+            size = len(await answer.aread())
+        _note(line, started, answer.status_code, 0 if path.startswith("/api/") else size)
+
+
+def _note(line: Line, started: float, status: int, size: int) -> None:
+    line.times.append((time.perf_counter() - started) * 1000)
+    line.most_bytes = max(line.most_bytes, size)
+    if status >= 400:
+        line.faults.add(status)
+
+
+@dataclass
+class Samples:
+    """Values for the parameters of routes: what is big, what is usual."""
+
+    session: Session
+    repeat: int
+
+    def of(self, path: str) -> list[str]:
+        """The route's path with values filled in; nothing when none are known."""
+        parameters = [part for part in path.split("/") if part.startswith("{")]
+        if not parameters:
+            return [path]
+        values = self._values(path.split("/")[1])
+        return [path.replace(parameters[0], str(value)) for value in values] if len(parameters) == 1 else []
+
+    def waiting(self) -> list[int]:
+        """Flagged posts that nobody has read."""
+        given = sa.exists().where(col(Review.post_id) == col(Flag.post_id))
+        held = sa.exists().where(col(Checkout.post_id) == col(Flag.post_id))
+        return self._numbers(sa.select(col(Flag.post_id)).where(~given, ~held).order_by(col(Flag.id).desc()))
+
+    def _values(self, kind: str) -> list[int] | list[str]:
+        if kind == "posts":
+            edited = self._numbers(sa.select(col(Post.id)).where(col(Post.version_count) > 1).order_by(col(Post.id)))
+            flagged = self._numbers(sa.select(col(Flag.post_id)).order_by(col(Flag.id).desc()))
+            usual = random.Random(3).choices(range(1, self._numbers(sa.select(sa.func.max(col(Post.id))))[0]), k=40)
+            return [number for three in zip(edited, flagged, usual, strict=False) for number in three][: self.repeat]
+        if kind == "queue":
+            return self.waiting()
+        if kind == "agencies":
+            return [self._busiest(col(Account.agency_id)), 1, 7, 500, 1500, 2500, 3000]
+        if kind == "accounts":
+            return [self._busiest(col(Account.id)), 1, 7, 500, 2500, 4999]
+        if kind == "pictures":
+            return list(self.session.execute(sa.select(col(Blob.sha256)).limit(1)).scalars())
+        return []
+
+    def _busiest(self, of: sa.ColumnElement[int]) -> int:
+        posts = sa.select(col(Post.account_id), sa.func.count().label("n")).group_by(col(Post.account_id)).subquery()
+        query = sa.select(of).join(posts, posts.c.account_id == col(Account.id))
+        return self._numbers(query.group_by(of).order_by(sa.func.sum(posts.c.n).desc()))[0]
+
+    def _numbers(self, query: sa.Select[tuple[int]]) -> list[int]:
+        return list(self.session.execute(query.limit(self.repeat)).scalars())
+
+
+async def measure(db: Database, url: str, repeat: int, only: str) -> tuple[list[Line], list[str]]:
+    """Ask for everything there is. The second value names the routes for which no parameters are known."""
+    now = utcnow()
     with db.read() as session:
-        overview.reckon(session, NOW)
-    cold = (time.perf_counter() - started) * 1000
-    found.append(("overview, counted anew (once a minute)", cold, cold))
-    return found
+        user = users.named(session, NAME)
+    user = user or users.add(db, NAME, UserRole.ADMIN, by="bench", now=now)
+    config = load(None, environment={})
+    config.database.url, config.web.port = url, 0
+    lines, unknown = [], []
+    async with serving(db, config) as address, httpx.AsyncClient(base_url=address, timeout=120) as client:
+        asker = Asker(client, sessions.start(db, user, now=now), apitokens.make(db, NAME, now=now), repeat)
+        with db.read() as session:
+            samples = Samples(session, repeat)
+            waiting = samples.waiting()
+            paths = [page.path for page in ALL if page.method == "GET" and not page.path.startswith("/welcome")]
+            wanted = [(path, samples.of(path)) for path in paths]
+        prefix = "/posts" if "/posts" in paths else "/api/v1/posts"
+        wanted += [(f"{prefix}: {name}", _searches(prefix, values)) for name, values in SEARCHES.items()]
+        wanted += _api(prefix)
+        for name, addresses in wanted:
+            if only and only not in name:
+                continue
+            if addresses:
+                lines.append(await asker.pages(name, addresses))
+            else:
+                unknown.append(name)
+        if not only or only in "/queue":
+            lines.append(await asker.decide_and_next(waiting))
+    return lines, unknown
+
+
+def _searches(prefix: str, values: dict[str, list[str]]) -> list[str]:
+    made = itertools.product(*([(name, value) for value in values[name]] for name in values))
+    limit = {} if prefix == "/posts" else {"limit": "25"}
+    return [f"{prefix}?{httpx.QueryParams({**dict(pairs), **limit})}" for pairs in made]
+
+
+def _api(prefix: str) -> list[tuple[str, list[str]]]:
+    there = [f"/api/v1/{kind}" for kind in ("flags", "reviews", "agencies", "accounts")]
+    lists = [(path, [path, f"{path}?after=1000&limit=200"]) for path in there]
+    own = [("/api/v1/posts", ["/api/v1/posts", "/api/v1/posts?q=border&limit=200"])] if prefix == "/posts" else []
+    return [*own, *lists, ("/api/v1/posts/{id}", [f"/api/v1/posts/{n}" for n in (1, 99, 500, 1000)])]
+
+
+def report(db: Database, lines: list[Line], unknown: list[str]) -> bool:
+    """Print it. Whether a promise is broken."""
+    kind = "SQLite" if db.is_sqlite else "PostgreSQL"
+    print(f"\n{kind}\n{'p50 ms':>8} {'p95 ms':>8} {'kB':>7}  page")
+    for line in lines:
+        middle, high, size = line.percentile(0.5), line.percentile(0.95), line.most_bytes / 1000
+        mark = "!" if line.broken else " "
+        faults = f"  answered {', '.join(map(str, sorted(line.faults)))}" if line.faults else ""
+        print(f"{middle:8.1f} {high:8.1f} {size or math.nan:7.1f} {mark}{line.name}{faults}".replace("nan", "  –"))
+    for path in unknown:
+        print(f"{'':26}{path} was not measured: no values for its parameters")
+    return any(line.broken for line in lines)
+
+
+def bench(url: str, options: argparse.Namespace) -> bool:
+    """Make the posts if the database is empty, measure, print."""
+    db = open_db(url)
+    try:
+        with db.read() as session:
+            there = session.execute(sa.select(sa.func.max(col(Post.id)))).scalar() or 0
+        if there not in (0, options.posts):
+            raise SystemExit(f"The database holds {there:,} posts, not {options.posts:,}: give an empty one.")
+        if not there:
+            started = time.perf_counter()
+            million.fill(db, options.posts)
+            print(f"made {options.posts:,} posts in {time.perf_counter() - started:.0f} s")
+        with db.read() as session:
+            wordings = session.execute(sa.select(sa.func.count()).select_from(PostVersion)).scalar_one()
+            flags = session.execute(sa.select(sa.func.count()).select_from(Flag)).scalar_one()
+            print(f"{options.posts:,} posts, {wordings:,} wordings, {flags:,} flags{_size(db)}")
+        return report(db, *asyncio.run(measure(db, url, options.repeat, options.page)))
+    finally:
+        db.close()
+
+
+def _size(db: Database) -> str:
+    return f", {db.path.stat().st_size / 1e6:,.0f} MB" if db.path else ""
+
+
+@contextmanager
+def databases(options: argparse.Namespace) -> Iterator[Iterator[str]]:
+    """The URLs of what is to be measured, thrown away afterwards unless given by the user."""
+    if options.database:
+        yield iter(options.database)
+        return
+    with tempfile.TemporaryDirectory(prefix="sheriffwatch-bench-") as folder:
+        yield _made(Path(folder), options.only)
+
+
+def _made(folder: Path, only: str) -> Iterator[str]:
+    if only != "postgresql":
+        yield f"sqlite:///{folder / 'million.db'}"
+    if only == "sqlite":
+        return
+    programs = postgres.binaries()
+    if programs is None:
+        print("PostgreSQL is not installed, so it was not measured.")
+        return
+    with postgres.cluster(programs) as url:
+        yield f"{url}/postgres"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--posts", type=int, default=1_000_000)
-    parser.add_argument("--database", default="")
-    parser.add_argument("--repeat", type=int, default=20)
+    parser.add_argument("--database", action="append", default=[], help="URL; may be given twice")
+    parser.add_argument("--only", choices=("sqlite", "postgresql"), default="")
+    parser.add_argument("--page", default="", help="only pages whose name has this in it")
+    parser.add_argument("--repeat", type=int, default=40, help="requests for each page")
     options = parser.parse_args()
-    url = options.database or f"sqlite:////tmp/sheriffwatch-bench-{options.posts}.db"
-    db = open_db(url)
-    with db.read() as session:
-        there = session.execute(sa.select(sa.func.max(Post.id))).scalar() or 0
-    if there != options.posts:
-        if there:
-            raise SystemExit(f"{url} holds other posts: give an empty database.")
-        started = time.perf_counter()
-        fill(db, options.posts)
-        print(f"made {options.posts:,} posts in {time.perf_counter() - started:.0f} s")
-    if db.path:
-        print(f"{Path(db.path).stat().st_size / 1e6:,.0f} MB")
-    print(f"{'p50 ms':>8} {'p95 ms':>8}  query")
-    for name, middle, high in queries(db, options.repeat):
-        print(f"{middle:8.1f} {high:8.1f}  {name}")
-    db.close()
+    with databases(options) as urls:
+        broken = [url for url in urls if bench(url, options)]
+    sys.exit(1 if broken else 0)
 
 
 if __name__ == "__main__":

@@ -10,16 +10,29 @@ from sqlmodel import Session, col
 from models.apitoken import ApiToken
 from models.db import Database
 from models.evidence import Event
+from models.user import User
+from monitor import users
+from monitor.errors import UsageError
 
 PREFIX = "swt_"
 
 
 def make(db: Database, user_name: str, *, now: datetime) -> str:
-    """A new token with which a program reads in this user's name. It cannot be shown again."""
+    """A new token with which a program reads in this user's name and role. It cannot be shown again.
+
+    Raises UsageError when there is no such user, or the user is disabled.
+    """
     token = PREFIX + secrets.token_urlsafe(32)
     with db.write() as session:
-        session.add(ApiToken(user_name=user_name, sha256=_hash(token), created_at=now))
-        session.add(Event(at=now, kind="token.made", actor=user_name, subject=f"user:{user_name}"))
+        user = users.named(session, user_name)
+        if user is None:
+            raise UsageError(
+                f"There is no user “{user_name}”. Add the user first: sheriffwatch user add NAME."
+            )
+        if user.disabled_at is not None:
+            raise UsageError(f"“{user.name}” is disabled. Enable the user first, or choose another.")
+        session.add(ApiToken(user_name=user.name, sha256=_hash(token), created_at=now))
+        session.add(Event(at=now, kind="token.made", actor=user.name, subject=f"user:{user.name}"))
     return token
 
 
@@ -35,13 +48,15 @@ def revoke_all(db: Database, user_name: str, *, now: datetime) -> int:
         return int(gone.rowcount)
 
 
-def user_of(session: Session, token: str) -> str | None:
-    """Whose token this is; None for an unknown or revoked one."""
+def user_of(session: Session, token: str) -> User | None:
+    """Whose token this is; None for an unknown or revoked one, and when its user is disabled or gone."""
     if not token.startswith(PREFIX) or len(token) > 200:
         return None
     return session.execute(
-        sa.select(col(ApiToken.user_name)).where(
-            col(ApiToken.sha256) == _hash(token), col(ApiToken.revoked_at).is_(None)
+        sa.select(User)
+        .join(ApiToken, col(ApiToken.user_name) == col(User.name))
+        .where(
+            col(ApiToken.sha256) == _hash(token), col(ApiToken.revoked_at).is_(None), col(User.disabled_at).is_(None)
         )
     ).scalar()
 

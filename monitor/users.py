@@ -59,13 +59,6 @@ def all_of(session: Session) -> list[User]:
     return list(session.execute(sa.select(User).order_by(sa.func.lower(col(User.name)))).scalars())
 
 
-def may_read(db: Database, name: str) -> bool:
-    """Whether this user is there and not disabled: every role reads."""
-    with db.read() as session:
-        user = named(session, name)
-    return user is not None and user.disabled_at is None
-
-
 def set_role(db: Database, name: str, role: UserRole, *, by: str, now: datetime) -> User:
     """Give a user another role. Raises UsageError for an unknown user, or if no admin would be left."""
     with db.write() as session:

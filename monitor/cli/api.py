@@ -8,7 +8,7 @@ from models.clock import utcnow
 from monitor import apitokens
 from monitor.cli import app
 from monitor.cli.common import ConfigOption, err, out, workspace
-from monitor.errors import SheriffwatchError, UsageError
+from monitor.errors import SheriffwatchError
 
 group = typer.Typer(help="A read-only JSON API for notebooks and other programs.", no_args_is_help=True)
 app.add_typer(group, name="api")
@@ -16,9 +16,7 @@ app.add_typer(group, name="api")
 
 @group.command("token")
 def token(name: Annotated[str, typer.Argument(metavar="NAME")], config: ConfigOption = None) -> None:
-    """Make a token that reads in NAME's name. It is shown once and kept only as a hash."""
-    if not name.strip():
-        raise UsageError("A token needs the name of its user.")
+    """Make a token that reads in the name and role of the user NAME. It is shown once and kept only as a hash."""
     with workspace(config) as space:
         out.print(apitokens.make(space.db, name.strip(), now=utcnow()), markup=False, soft_wrap=True)
 
@@ -39,15 +37,14 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port. Default: web.port.", min=0, max=65535)] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Serve the API until SIGTERM; its description is at /openapi.json."""
+    """Serve the API alone until SIGTERM, described at /openapi.json. The review page has the same one under /api/v1."""
     import uvicorn
 
     from monitor.web.api import make_api
 
     with workspace(config) as space:
         where = host or space.config.web.host, space.config.web.port if port is None else port
-        # Whoever holds a token in force may read: tokens are made by the operator, one by one.
-        api = make_api(space.db, may_read=lambda _name: True)
+        api = make_api(space.db, space.config)
         err.print(f"The API listens on http://{where[0]}:{where[1]}/posts", markup=False)
         try:
             uvicorn.run(api, host=where[0], port=where[1], log_level="warning", access_log=False)

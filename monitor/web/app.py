@@ -13,7 +13,6 @@ from starlette.routing import Mount, Route
 
 from models.clock import utcnow
 from models.db import Database
-from monitor import users
 from monitor.config import Config
 from monitor.versions import Duty
 from monitor.web import errors
@@ -38,7 +37,7 @@ def create_app(db: Database, config: Config) -> Starlette:
         routes=[
             *(page.route(shared) for page in ALL),
             Route("/static/{name}", static_file, name="static"),
-            Mount("/api/v1", make_api(db, lambda name: users.may_read(db, name)), name="api"),
+            Mount("/api/v1", make_api(db, config), name="api"),
         ],
         middleware=[Middleware(SecureHeaders)],
         exception_handlers={HTTPException: _unrouted(shared), Exception: _last_resort(shared)},

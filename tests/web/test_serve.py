@@ -13,6 +13,7 @@ def test_the_api_is_served_and_reads_only_with_a_token(config_file, db):
     def sheriffwatch(*arguments):
         return [sys.executable, "-m", "monitor", *arguments, "--config", str(config_file)]
 
+    subprocess.run(sheriffwatch("user", "add", "ana", "--role", "viewer"), capture_output=True, check=True)
     made = subprocess.run(sheriffwatch("api", "token", "ana"), capture_output=True, text=True, check=True)
     serving = subprocess.Popen(sheriffwatch("api", "serve", "--port", "18765"), stderr=subprocess.PIPE, text=True)
     try:
