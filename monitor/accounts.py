@@ -17,10 +17,11 @@ from monitor.errors import FetchError, SheriffwatchError, UsageError
 from monitor.http import Web
 from monitor.sources import Profile, Target
 
-STATES = frozenset(
+_CODES = (
     "AL AK AZ AR CA CO CT DE DC FL GA GU HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK "
-    "OR PA PR RI SC SD TN TX UT VT VA VI WA WV WI WY AS MP".split()
+    "OR PA PR RI SC SD TN TX UT VT VA VI WA WV WI WY AS MP"
 )
+STATES = frozenset(_CODES.split())
 """Two-letter codes of the states, the district and the territories."""
 
 

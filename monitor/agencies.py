@@ -170,3 +170,14 @@ def agreements_of(session: Session, agency_ids: Sequence[int]) -> dict[int, list
     ).scalars():
         found.setdefault(agreement.agency_id, []).append(agreement)
     return found
+
+
+def of_agency(session: Session, agency_id: int) -> list[Account]:
+    """The watched accounts of one agency."""
+    return list(
+        session.execute(
+            sa.select(Account)
+            .where(col(Account.agency_id) == agency_id, col(Account.platform) != TEST_PLATFORM)
+            .order_by(col(Account.id))
+        ).scalars()
+    )

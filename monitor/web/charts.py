@@ -4,7 +4,7 @@ and its words keep their size; the colours are the style sheet's.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 GAP = 0.22
 """Share of a column's width that is left free."""
@@ -54,6 +54,10 @@ class Columns:
     def is_empty(self) -> bool:
         """Whether nothing stands in it."""
         return not any(column.parts for column in self.columns)
+
+    def told(self, words: Sequence[str]) -> "Columns":
+        """The same chart with other words for its columns."""
+        return replace(self, columns=[replace(c, words=said) for c, said in zip(self.columns, words, strict=True)])
 
 
 def columns(

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from models import Account, Agency, DriftReading, Flag
+from models import Account, Agency, ClassifierVersion, DriftReading, Flag
 from models.account import Health
 from models.clock import utcnow
 from tests.monitor.made_posts import make_office, make_post, make_version
@@ -75,7 +75,9 @@ async def test_on_a_fresh_install_the_overview_says_what_comes_next(log_in):
     assert "Ask a lead" in viewer.text
 
 
-async def test_a_version_that_cannot_be_loaded_is_told_on_the_overview(log_in, a_season):
+async def test_a_version_that_cannot_be_loaded_is_told_on_the_overview(db, log_in, a_season, tmp_path):
+    with db.write() as session:
+        session.execute(sa.update(ClassifierVersion).values(path=str(tmp_path / "lost.skops")))
     ana = log_in("Ana", "viewer")
     for _ in range(200):
         html = (await ana.get("/overview")).text

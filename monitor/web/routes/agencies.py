@@ -1,0 +1,93 @@
+"""Agencies: the list, and one with its agreements, accounts and figures."""
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from models.agency import Agency
+from models.user import UserRole
+from monitor import agencies, posts, tally
+from monitor.accounts import STATES
+from monitor.posts import PostFilter
+from monitor.tally import Count
+from monitor.web.charts import columns
+from monitor.web.page import Page, Visit
+from monitor.web.routes.overview import counted
+from monitor.web.tiles import NAMES
+
+PER_PAGE = 50
+MONTHS = 24
+MOST_WORDS = 100
+NEWEST = 5
+
+
+def index(visit: Visit) -> Response:
+    """All agencies, or those of a state or with a part of a name, fifty at a time."""
+    found = counted(visit)
+    state = visit.query.get("state", "").strip().upper()
+    state = state if state in STATES else ""
+    words = visit.query.get("q", "")[:MOST_WORDS]
+    number = page_number(visit)
+    with visit.db.read() as session:
+        rows, total = agencies.agencies(
+            session,
+            found.accounts,
+            found.conditions,
+            state=state,
+            words=words,
+            skip=(number - 1) * PER_PAGE,
+            limit=PER_PAGE,
+        )
+    return visit.render(
+        "agencies.html",
+        rows=rows,
+        total=total,
+        at=found.at,
+        state=state,
+        words=words,
+        states=sorted(NAMES.items(), key=lambda item: item[1]),
+        number=number,
+        pages=-(-total // PER_PAGE),
+    )
+
+
+def show(visit: Visit) -> Response:
+    """One agency."""
+    number = visit.number()
+    with visit.db.read() as session:
+        agency = session.get(Agency, number)
+        if agency is None:
+            raise HTTPException(404)
+        rows = agencies.of_agency(session, number)
+        ids = [account.id or 0 for account in rows]
+        series = tally.over_time(session, tally.last_months(visit.now, MONTHS), ids)
+        newest = posts.page(session, PostFilter(agency_id=number, flagged=True), limit=NEWEST).posts if ids else []
+        return visit.render(
+            "agency.html",
+            agency=agency,
+            state_name=NAMES.get(agency.state, ""),
+            accounts=rows,
+            total=sum(tally.by_account(session, ids).values(), Count()),
+            series=series,
+            chart=months_chart(series),
+            agreements=agencies.agreements_of(session, [number]).get(number, []),
+            newest=newest,
+        )
+
+
+def months_chart(series: tally.Series) -> object:
+    """Posts, flagged and confirmed ones by month."""
+    labels = [f"{start:%b %y}" for start in series.starts]
+    every = [("posts", "posts", series.posts), ("flagged", "flagged", series.flagged)]
+    return columns(labels, [*every, ("confirmed", "confirmed", series.confirmed)], height=180, every=6)
+
+
+def page_number(visit: Visit) -> int:
+    """Which page of a list is asked for; the first one for what is no number."""
+    text = visit.query.get("page", "")
+    return max(1, int(text)) if text.isascii() and text.isdigit() and len(text) <= 5 else 1
+
+
+PAGES = (
+    Page("GET", "/agencies", index, UserRole.VIEWER),
+    Page("GET", "/agencies/{id}", show, UserRole.VIEWER),
+)
