@@ -114,7 +114,8 @@ class Estimate:
         )
         if self.recall is None or self.recall_low is None or self.recall_high is None:
             return missed
-        return f"{missed} Recall is about {self.recall:.0%} ({self.recall_low:.0%} to {self.recall_high:.0%})."
+        recall, low, high = (round(share * 100) for share in (self.recall, self.recall_low, self.recall_high))
+        return f"{missed} Recall is about {recall} % ({low}–{high} %)."
 
     def to_dict(self) -> dict[str, Any]:
         """The estimate as JSON."""

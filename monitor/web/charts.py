@@ -69,14 +69,15 @@ def columns(
     top: float | None = None,
     unit: str = "",
     bare: bool = False,
+    lines: bool = True,
 ) -> Columns:
     """Columns of series that stand on the same floor, the later one in front: each with its class, name and values.
 
     ``every`` labels one column in so many, from the last one back. ``top`` is the value at the upper edge, for charts
-    that are to be compared; ``bare`` leaves out labels and lines.
+    that are to be compared; ``bare`` leaves out the labels, too, without ``lines`` only the lines across.
     """
     count = len(labels)
-    above, below = (4, 2) if bare else (18, 22)
+    above, below = (4, 2) if bare else (18, 22) if lines else (4, 22)
     floor = float(height - below)
     most = nice_top(max((value for _, _, values in series for value in values), default=0.0)) if top is None else top
     step = 100 / max(1, count)
@@ -104,7 +105,7 @@ def columns(
         )
     ticks = (
         []
-        if bare
+        if bare or not lines
         else [
             Tick(round(floor - share * (floor - above), 2), f"{_number(share * most)}{unit}")
             for share in (0.5, 1.0)

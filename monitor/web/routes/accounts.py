@@ -209,10 +209,11 @@ def _strip(days: list[coverage.Day], each: int) -> Any:
     drawn = columns(
         labels,
         [(kind, kind, values) for kind, values in reach.items()],
-        height=96,
+        height=78,
         every=max(1, len(days) // 5),
         top=100.0,
         unit=" %",
+        lines=False,
     )
     said = [f"{label}: {_said(day)}" for label, day in zip(labels, days, strict=True)]
     return drawn.told(said)

@@ -20,7 +20,7 @@ from monitor.web import tiles
 from monitor.web.charts import columns, shares
 from monitor.web.page import Page, Visit
 
-TOP = 10
+TOP = 9
 MOST_BROKEN = 6
 DRIFT_WEEKS = 9
 MOST_SCOPES = 12
