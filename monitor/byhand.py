@@ -12,6 +12,7 @@ from PIL import Image
 from sqlmodel import Session, col
 
 from models.account import Account
+from models.agency import Agency
 from models.db import Database
 from models.evidence import Event
 from models.flag import Flag
@@ -20,6 +21,8 @@ from monitor import imagetext
 from monitor.captures import keep_blob
 from monitor.errors import UsageError
 
+PLATFORM = "hand"
+"""The platform of accounts that no source reads: what is kept of them is brought by people, and polling is paused."""
 MOST_BYTES = 10_000_000
 MOST_PIXELS = 40_000_000
 MOST_CHARS = 100_000
@@ -78,6 +81,51 @@ def add(db: Database, wanted: HandPost, *, now: datetime) -> Added:
     )
     with db.write() as session:
         return _keep(session, wanted, fetched, words, now)
+
+
+def kept_already(session: Session, account_id: int, url: str) -> Post | None:
+    """A post of this link that is kept from the account, or from another one of its agency."""
+    account = session.get(Account, account_id)
+    if account is None or not url:
+        return None
+    siblings = [account.id]
+    if account.agency_id is not None:
+        siblings = list(
+            session.execute(sa.select(col(Account.id)).where(col(Account.agency_id) == account.agency_id)).scalars()
+        )
+    return session.execute(
+        sa.select(Post)
+        .where(col(Post.account_id).in_(siblings), sa.or_(col(Post.url) == url, col(Post.external_id) == url))
+        .order_by(col(Post.id))
+        .limit(1)
+    ).scalar()
+
+
+def account_of(db: Database, agency_id: int, url: str, *, by: str, now: datetime) -> int:
+    """The account that stands for a place where the agency posts and nothing can be polled; made when it is missing.
+
+    Raises UsageError when there is no such agency.
+    """
+    place = (urlsplit(check_link(url)).hostname or "").removeprefix("www.") or "elsewhere"
+    with db.write() as session:
+        agency = session.get(Agency, agency_id)
+        if agency is None:
+            raise UsageError("Choose the agency that the post belongs to.")
+        address = f"{place}/agency-{agency_id}"
+        account = session.execute(
+            sa.select(Account).where(col(Account.platform) == PLATFORM, col(Account.address) == address)
+        ).scalar()
+        if account is None:
+            name = f"{agency.name} on {place}"
+            account = Account(
+                agency_id=agency_id, platform=PLATFORM, address=address, name=name, added_at=now, paused_at=now
+            )
+            session.add(account)
+            session.flush()
+            data = {"platform": PLATFORM, "address": address}
+            session.add(Event(at=now, kind="account.added", actor=by, subject=f"account:{account.id}", data=data))
+        assert account.id is not None
+        return account.id
 
 
 def check_link(url: str) -> str:

@@ -3,12 +3,13 @@
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from models.db import Database
+from models.evidence import Event
 from monitor.posts import KeptPost, PostFilter, page
 from monitor.spreadsheets import CSV_COLUMNS, csv_row
 
@@ -42,6 +43,13 @@ def found(db: Database, wanted: PostFilter) -> Iterator[KeptPost]:
 def rows(db: Database, wanted: PostFilter) -> Iterator[dict[str, Any]]:
     """One object for each wanted post."""
     return (kept.to_dict() for kept in found(db, wanted))
+
+
+def record(db: Database, query: Mapping[str, str], format_: Format, *, by: str, now: datetime) -> None:
+    """Write down who took which posts away, before the first of them leaves."""
+    data = {"query": dict(query), "format": format_.value}
+    with db.write() as session:
+        session.add(Event(at=now, kind="posts.exported", actor=by, subject="posts", data=data))
 
 
 def lines(format_: Format, posts: Iterable[dict[str, Any]]) -> Iterator[str]:

@@ -126,7 +126,7 @@ def page(session: Session, wanted: PostFilter, *, after: str = "", limit: int = 
 def count(session: Session, wanted: PostFilter, *, most: int) -> int:
     """How many posts are wanted; counting ends at ``most`` + 1, since counting a million takes seconds."""
     some = statement(session, wanted).limit(most + 1).subquery()
-    return session.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
+    return int(session.execute(sa.select(sa.func.count()).select_from(some)).scalar_one())
 
 
 def get(session: Session, post_id: int) -> KeptPost | None:

@@ -7,7 +7,24 @@ from dataclasses import dataclass
 
 from models.user import UserRole
 from monitor.web.page import Page
-from monitor.web.routes import agreement, home, login, me, people, pictures, post, queue
+from monitor.web.routes import (
+    accounts,
+    agencies,
+    agreement,
+    byhand,
+    classifier,
+    exports,
+    home,
+    login,
+    me,
+    overview,
+    people,
+    pictures,
+    post,
+    queue,
+    saved,
+    search,
+)
 
 ALL: tuple[Page, ...] = (
     *home.PAGES,
@@ -16,8 +33,16 @@ ALL: tuple[Page, ...] = (
     *people.PAGES,
     *queue.PAGES,
     *agreement.PAGES,
+    *search.PAGES,
+    *exports.PAGES,
+    *saved.PAGES,
+    *byhand.PAGES,
     *post.PAGES,
     *pictures.PAGES,
+    *overview.PAGES,
+    *agencies.PAGES,
+    *accounts.PAGES,
+    *classifier.PAGES,
 )
 
 
@@ -38,6 +63,7 @@ NAVIGATION = (
     Entry("Agencies", "/agencies", UserRole.VIEWER, "agency"),
     Entry("Overview", "/overview", UserRole.VIEWER, "chart"),
     Entry("Agreement", "/agreement", UserRole.LEAD, "scales"),
+    Entry("Classifier", "/classifier", UserRole.LEAD, "dial"),
     Entry("People", "/people", UserRole.ADMIN, "people"),
 )
 """Entries whose path has no page are left out."""
