@@ -44,7 +44,8 @@ NOTICE_COOKIE = "__Host-sheriffwatch-notice"
 MOST_BODY = 256_000
 """Bytes of a request, unless its route allows more."""
 BODY_S = 30.0
-"""Seconds a body may take to arrive."""
+"""Seconds a body may take to arrive; in proportion longer for one of more than ``_BYTES_IN_BODY_S``."""
+_BYTES_IN_BODY_S = 6_000_000
 
 
 @dataclass(frozen=True)
@@ -182,6 +183,8 @@ async def _answer(page: Page, shared: Shared, request: Request) -> Response:
         if page.method not in SAFE_METHODS:
             if comes_from_elsewhere(request):
                 return errors.page(visit, 403, "This form was sent by another site, so nothing was done.")
+            if page.most_body > MOST_BODY and await run_in_threadpool(_who, visit) is None:
+                return await _read_as_a_stranger(page, visit)
             visit.form = await _read_form(request, page.most_body)
         return await run_in_threadpool(_handle, page, visit)
     except ClientDisconnect:
@@ -193,6 +196,20 @@ async def _answer(page: Page, shared: Shared, request: Request) -> Response:
         return await run_in_threadpool(errors.fault, visit, error)
     finally:
         await visit.form.close()
+
+
+async def _read_as_a_stranger(page: Page, visit: Visit) -> Response:
+    """Files are taken from people who are logged in; others may send no more than a form of words."""
+    try:
+        visit.form = await _read_form(visit.request, MOST_BODY)
+    except HTTPException as error:
+        if error.status_code != 413:
+            raise
+        sentence = (
+            "Your session has ended, so nothing was stored. Log in in another tab, go back here, and send it again."
+        )
+        return await run_in_threadpool(errors.page, visit, 401, sentence)
+    return await run_in_threadpool(_handle, page, visit)
 
 
 async def _read_form(request: Request, most: int) -> FormData:
@@ -212,7 +229,7 @@ async def _read_form(request: Request, most: int) -> FormData:
         return message
 
     try:
-        async with asyncio.timeout(BODY_S):
+        async with asyncio.timeout(BODY_S * max(1, most / _BYTES_IN_BODY_S)):
             return await Request(request.scope, counted).form(max_files=5, max_fields=200, max_part_size=most)
     except TimeoutError:
         raise HTTPException(408, "What you sent took too long to arrive. Nothing was stored.") from None
@@ -221,9 +238,7 @@ async def _read_form(request: Request, most: int) -> FormData:
 def _handle(page: Page, visit: Visit) -> Response:
     """In a thread: who is it, may they, and what do they get."""
     cookie = visit.request.cookies.get(COOKIE, "")
-    if cookie:
-        with visit.db.read() as session:
-            visit.login = sessions.find(session, cookie, visit.now)
+    visit.login = _who(visit)
     fresh = ""
     if visit.login is not None:
         visit.secret = cookie
@@ -238,6 +253,14 @@ def _handle(page: Page, visit: Visit) -> Response:
     if fresh and not set_already:
         response.set_cookie(VISITOR_COOKIE, fresh, secure=True, httponly=True, samesite="lax")
     return response
+
+
+def _who(visit: Visit) -> Login | None:
+    cookie = visit.request.cookies.get(COOKIE, "")
+    if not cookie:
+        return None
+    with visit.db.read() as session:
+        return sessions.find(session, cookie, visit.now)
 
 
 def _checked(page: Page, visit: Visit) -> Response:

@@ -101,7 +101,7 @@ def local_path(wanted: str, default: str = "/") -> str:
     Browsers read ``\`` as ``/`` and drop control characters, so a path is taken only when it is plain ASCII and
     begins with exactly one slash.
     """
-    if not wanted.startswith("/") or wanted.startswith("//") or len(wanted) > 2000:
+    if not wanted.startswith("/") or wanted.startswith("//") or len(wanted) > 4000:
         return default
     if not wanted.isascii() or not wanted.isprintable() or "\\" in wanted or " " in wanted:
         return default

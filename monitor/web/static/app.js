@@ -94,7 +94,8 @@
       },
     };
     const listed = document.querySelector("[data-list]");
-    if (listed && (key === "k" || (key === "j" && document.activeElement.matches("[data-item]")))) {
+    const first = !document.querySelector('[data-key="j"]');
+    if (listed && (key === "k" || (key === "j" && (first || document.activeElement.matches("[data-item]"))))) {
       event.preventDefault();
       moveInList(key === "j" ? 1 : -1);
       return;
@@ -120,6 +121,33 @@
     }
     event.target.dataset.sent = "yes";
     setTimeout(() => delete event.target.dataset.sent, 4000);
+  });
+
+  // The bookmarklet: where a link runs no script, a click can only say what to do instead.
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("[data-drag]");
+    if (!link) return;
+    event.preventDefault();
+    const said = link.parentElement;
+    if (!said.querySelector("[role=status]")) {
+      const told = document.createElement("span");
+      told.setAttribute("role", "status");
+      told.className = "faint";
+      told.textContent = ` ${link.dataset.drag}`;
+      said.append(told);
+    }
+  });
+
+  // A picture that is too large is said before it travels.
+  document.addEventListener("change", (event) => {
+    const most = Number(event.target.dataset?.most);
+    if (!most) return;
+    const file = event.target.files[0];
+    const size = file ? file.size : 0;
+    event.target.setCustomValidity(
+      size > most ? `The picture has ${(size / 1e6).toFixed(1)} MB; at most ${most / 1e6} MB are taken. Save it smaller.` : "",
+    );
+    event.target.reportValidity();
   });
 
   // A note half typed survives a reload and a closed lid.
