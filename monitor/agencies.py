@@ -1,16 +1,15 @@
 """Agencies and accounts as lists: all of them, or those of a state, a condition or a part of a name."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from models.account import Account, Health, Role
+from models.account import Account
 from models.agency import Agency, Agreement, name_key
-from monitor.overview import Condition
+from monitor.overview import Condition, Overview
 from monitor.scoring import TEST_PLATFORM
 from monitor.tally import Count
 
@@ -33,65 +32,45 @@ class AgencyLine:
 class AccountLine:
     """One account in the list."""
 
-    id: int
-    name: str
-    platform: str
-    address: str
-    agency_id: int | None
-    agency: str
-    state: str
-    role: Role
-    health: Health
+    account: Account
+    agency: Agency | None
     condition: Condition
-    verified: bool
-    last_ok_at: datetime | None
     count: Count
 
 
 def agencies(
-    session: Session,
-    counts: Mapping[int, Count],
-    conditions: Mapping[int, Condition],
-    *,
-    state: str = "",
-    words: str = "",
-    skip: int = 0,
-    limit: int = 50,
+    session: Session, found: Overview, *, state: str = "", words: str = "", skip: int = 0, limit: int = 50
 ) -> tuple[list[AgencyLine], int]:
-    """Some agencies and how many there are, those with most confirmed posts first; ``counts`` are by account."""
-    query: Any = sa.select(col(Agency.id), col(Agency.name), col(Agency.state))
+    """Some agencies and how many there are, those with most confirmed posts first; counts are those of ``found``."""
+    query: Any = sa.select(col(Agency.id), col(Agency.name), col(Agency.state)).order_by(
+        col(Agency.name_key), col(Agency.id)
+    )
     if state:
         query = query.where(col(Agency.state) == state)
     if key := name_key(words):
         query = query.where(col(Agency.name_key).contains(key, autoescape=True))
     rows = session.execute(query).all()
-    watched: dict[int, list[tuple[int, str]]] = {}
-    for account_id, agency_id, platform in session.execute(
-        sa.select(col(Account.id), col(Account.agency_id), col(Account.platform)).order_by(col(Account.id))
+    rank = {agency.id: number for number, agency in enumerate(found.agencies)}
+    totals = {agency.id: agency.count for agency in found.agencies}
+    ordered = sorted(rows, key=lambda row: rank.get(row.id, len(rank)))[skip : skip + limit]
+    ids = [row.id for row in ordered]
+    signed = agreements_of(session, ids)
+    watched: dict[int, list[tuple[int, str, Condition]]] = {}
+    for number, agency_id, platform in session.execute(
+        sa.select(col(Account.id), col(Account.agency_id), col(Account.platform))
+        .where(col(Account.agency_id).in_(ids), col(Account.platform) != TEST_PLATFORM)
+        .order_by(col(Account.id))
     ):
-        watched.setdefault(agency_id, []).append((account_id, platform))
-    totals = {
-        row.id: sum((counts.get(number, Count()) for number, _ in watched.get(row.id, ())), Count()) for row in rows
-    }
-    ordered = sorted(
-        rows,
-        key=lambda row: (
-            -totals[row.id].confirmed,
-            -totals[row.id].flagged,
-            row.id not in watched,
-            row.name.casefold(),
-            row.state,
-        ),
-    )[skip : skip + limit]
-    signed = agreements_of(session, [row.id for row in ordered])
+        condition = found.conditions.get(number, Condition.ACTIVE)
+        watched.setdefault(agency_id, []).append((number, platform, condition))
     return [
         AgencyLine(
             row.id,
             row.name,
             row.state,
-            [(n, platform, conditions.get(n, Condition.ACTIVE)) for n, platform in watched.get(row.id, ())],
+            watched.get(row.id, []),
             sorted({item.model for item in signed.get(row.id, ()) if item.missing_since is None}),
-            totals[row.id],
+            totals.get(row.id, Count()),
         )
         for row in ordered
     ], len(rows)
@@ -99,8 +78,7 @@ def agencies(
 
 def accounts(
     session: Session,
-    counts: Mapping[int, Count],
-    conditions: Mapping[int, Condition],
+    found: Overview,
     *,
     condition: Condition | None = None,
     words: str = "",
@@ -108,56 +86,43 @@ def accounts(
     skip: int = 0,
     limit: int = 50,
 ) -> tuple[list[AccountLine], int]:
-    """Some watched accounts and how many there are, by agency and name."""
-    query: Any = (
-        sa.select(
-            col(Account.id),
-            col(Account.name),
-            col(Account.platform),
-            col(Account.address),
-            col(Account.agency_id),
-            col(Agency.name).label("agency"),
-            col(Agency.state),
-            col(Account.role),
-            col(Account.health),
-            col(Account.verified_at),
-            col(Account.last_ok_at),
-        )
+    """Some watched accounts and how many there are, by agency and name; figures are those of ``found``."""
+    joined: Any = (
+        sa.select(col(Account.id))
         .outerjoin(Agency, col(Agency.id) == col(Account.agency_id))
         .where(col(Account.platform) != TEST_PLATFORM)
         .order_by(col(Agency.name_key), col(Agency.id), col(Account.id))
     )
     if platform:
-        query = query.where(col(Account.platform) == platform)
+        joined = joined.where(col(Account.platform) == platform)
     if words.strip():
-        query = query.where(
+        joined = joined.where(
             sa.or_(
                 col(Account.name).icontains(words.strip(), autoescape=True),
                 col(Account.address).icontains(words.strip(), autoescape=True),
                 col(Agency.name_key).contains(name_key(words) or words, autoescape=True),
             )
         )
-    rows = session.execute(query).all()
-    if condition is not None:
-        rows = [row for row in rows if conditions.get(row.id, Condition.ACTIVE) is condition]
+    ids = [
+        number
+        for number in session.execute(joined).scalars()
+        if condition is None or found.conditions.get(number, Condition.ACTIVE) is condition
+    ]
+    rows = session.execute(
+        sa.select(Account, Agency)
+        .outerjoin(Agency, col(Agency.id) == col(Account.agency_id))
+        .where(col(Account.id).in_(ids[skip : skip + limit]))
+        .order_by(col(Agency.name_key), col(Agency.id), col(Account.id))
+    ).all()
     return [
         AccountLine(
-            row.id,
-            row.name or row.address,
-            row.platform,
-            row.address,
-            row.agency_id,
-            row.agency or "",
-            row.state or "",
-            row.role,
-            row.health,
-            conditions.get(row.id, Condition.ACTIVE),
-            row.verified_at is not None,
-            row.last_ok_at,
-            counts.get(row.id, Count()),
+            account,
+            agency,
+            found.conditions.get(account.id, Condition.ACTIVE),
+            found.accounts.get(account.id, Count()),
         )
-        for row in rows[skip : skip + limit]
-    ], len(rows)
+        for account, agency in rows
+    ], len(ids)
 
 
 def agreements_of(session: Session, agency_ids: Sequence[int]) -> dict[int, list[Agreement]]:

@@ -69,7 +69,7 @@ def by_account(session: Session, account_ids: Sequence[int] | None = None) -> di
     """
     account = col(Post.account_id)
     these = [] if account_ids is None else [account.in_(account_ids)]
-    hits = confirmed_posts().subquery()
+    hits = _confirmed(account_ids)
     queries: list[Any] = [
         sa.select(account, sa.func.count()),
         sa.select(account, sa.func.count())
@@ -103,7 +103,7 @@ def over_time(
     if themes:
         flagged = flagged.outerjoin(Score, col(Score.id) == col(Flag.score_id))
     rows = session.execute(flagged).all()
-    hits = confirmed_posts().subquery()
+    hits = _confirmed(account_ids)
     confirmed = sa.select(day, sa.func.count()).join(hits, hits.c.post_id == col(Post.id)).where(*where).group_by(day)
     # Of all accounts, the posts are counted by nobody here: it would take a pass over the whole half year.
     every = (
@@ -129,6 +129,11 @@ def day_of(session: Session, moment: Any) -> Any:
     if session.get_bind().dialect.name == "postgresql":
         return sa.func.date(sa.func.timezone("UTC", moment))
     return sa.func.date(moment)
+
+
+def _confirmed(account_ids: Sequence[int] | None) -> Any:
+    of_these = None if account_ids is None else sa.select(col(Post.id)).where(col(Post.account_id).in_(account_ids))
+    return confirmed_posts(of_these).subquery()
 
 
 def _in_stretches(rows: Any, starts: Sequence[date]) -> list[int]:

@@ -23,8 +23,10 @@ def begin(db: Database, config: Config, *, by: str, now: datetime) -> Retraining
     ``runs.under_way``, what it came to in ``runs.last``; every channel that is set up is told by the retraining itself.
     Raises SheriffwatchError with a sentence when one runs already or there are too few labels.
     """
+    needed = config.learning.least_labels
     with db.read() as session:
-        labels.check_enough(labels.gather(session, config.learning), config.learning.least_labels)
+        if not labels.plenty(session, needed):  # the retraining itself looks again, exactly
+            labels.check_enough(labels.gather(session, config.learning), needed)
     run = runs.claim(db, by=by, now=now)
     process = _start(config, by, run.id or 0)
     threading.Thread(target=_see_to_the_end, args=(db, process, run.id or 0), daemon=True).start()

@@ -27,6 +27,8 @@ from monitor.scoring import TEST_PLATFORM
 _LEADING_COPIES = 3.0
 """Near copies count together as this many texts at most: ten looks at one press release teach little more than one."""
 
+_PLENTY = 10
+
 
 @dataclass(frozen=True)
 class Voice:
@@ -109,6 +111,18 @@ def check_enough(found: Labels, needed: int) -> None:
         f"{len(found.agreed)} agreed labels are too few to retrain: {needed} are needed.{undecided} "
         "“sheriffwatch review next” shows what to review."
     )
+
+
+def plenty(session: Session, needed: int) -> bool:
+    """Whether the verdicts alone show that there are far more labels than needed; gathering them reads every text."""
+    said = (
+        sa.select(col(Review.post_id))
+        .where(col(Review.revoked_at).is_(None), col(Review.verdict) != Verdict.UNSURE)
+        .distinct()
+        .limit(_PLENTY * needed)
+        .subquery()
+    )
+    return bool(session.execute(sa.select(sa.func.count()).select_from(said)).scalar_one() >= _PLENTY * needed)
 
 
 def weigh(voices: Sequence[Voice], text: str, *, quorum: int) -> Label | None:

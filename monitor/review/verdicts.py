@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col
@@ -118,16 +119,14 @@ def in_force(session: Session, post_ids: Sequence[int] | None = None) -> list[Re
     return list(session.execute(sa.select(Review).where(col(Review.id).in_(newest)).order_by(col(Review.id))).scalars())
 
 
-def confirmed_posts() -> sa.Select[int]:
-    """The ids of the posts that everybody who decided them confirmed, for use within a query."""
-    newest = (
-        sa.select(sa.func.max(col(Review.id)))
-        .where(col(Review.revoked_at).is_(None))
-        .group_by(col(Review.post_id), col(Review.reviewer))
-    )
+def confirmed_posts(among: sa.Select[Any] | None = None) -> sa.Select[int]:
+    """The ids of the posts that everybody who decided them confirmed, for use within a query; ``among``: of these."""
+    newest = sa.select(sa.func.max(col(Review.id))).where(col(Review.revoked_at).is_(None))
+    if among is not None:
+        newest = newest.where(col(Review.post_id).in_(among))
     return (
         sa.select(col(Review.post_id))
-        .where(col(Review.id).in_(newest))
+        .where(col(Review.id).in_(newest.group_by(col(Review.post_id), col(Review.reviewer))))
         .group_by(col(Review.post_id))
         .having(sa.func.max(sa.case((col(Review.verdict) == Verdict.CONFIRMED, 0), else_=1)) == 0)
     )

@@ -33,7 +33,7 @@ def create_app(db: Database, config: Config) -> Starlette:
     paths = {page.path for page in ALL}
     templates.globals["navigation"] = [entry for entry in NAVIGATION if entry.path in paths]
     shared = Shared(db, config, templates, Duty(db, config))
-    return Starlette(
+    app = Starlette(
         routes=[
             *(page.route(shared) for page in ALL),
             Route("/static/{name}", static_file, name="static"),
@@ -42,6 +42,8 @@ def create_app(db: Database, config: Config) -> Starlette:
         middleware=[Middleware(SecureHeaders)],
         exception_handlers={HTTPException: _unrouted(shared), Exception: _last_resort(shared)},
     )
+    app.state.shared = shared
+    return app
 
 
 def _unrouted(shared: Shared) -> Callable[[Request, Exception], Response]:

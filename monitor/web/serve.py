@@ -13,6 +13,7 @@ from monitor import users
 from monitor.config import Config, WebConfig
 from monitor.errors import SheriffwatchError
 from monitor.web.app import create_app
+from monitor.web.routes import overview
 
 GRACE_S = 5
 """How long requests under way may take to end when the process stops, in seconds."""
@@ -35,9 +36,11 @@ async def serving(db: Database, config: Config) -> AsyncIterator[str]:
     Raises SheriffwatchError when the configured address cannot be had.
     """
     listening = _listen(config.web)
+    app = create_app(db, config)
+    overview.warm(app.state.shared)
     server = _Server(
         uvicorn.Config(
-            create_app(db, config),
+            app,
             log_config=None,
             access_log=False,  # who read what when is nobody's business
             server_header=False,

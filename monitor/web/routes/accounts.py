@@ -52,8 +52,7 @@ def index(visit: Visit) -> Response:
     with visit.db.read() as session:
         rows, total = agencies.accounts(
             session,
-            found.accounts,
-            found.conditions,
+            found,
             condition=condition,
             words=words,
             platform=platform,

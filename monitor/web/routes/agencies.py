@@ -30,8 +30,7 @@ def index(visit: Visit) -> Response:
     with visit.db.read() as session:
         rows, total = agencies.agencies(
             session,
-            found.accounts,
-            found.conditions,
+            found,
             state=state,
             words=words,
             skip=(number - 1) * PER_PAGE,

@@ -18,7 +18,8 @@ from monitor.web.routes.overview import figures_of
 
 MOST_VERSIONS = 50
 LABELS_KEPT_S = 60.0
-LABELS_WAIT_S = 20.0
+LABELS_WAIT_S = 0.3
+"""How long counting the labels may keep the page; it reads the text of each."""
 COMPARED_KEPT_S = 900.0
 COMPARE_WAIT_S = 0.3
 """How long a comparison may keep the page; after that the page asks again by itself."""

@@ -5,10 +5,12 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from models.account import Account
 from models.classifier import ClassifierVersion
+from models.clock import utcnow
 from models.drift import DriftReading
 from models.user import UserRole
 from monitor import overview
@@ -19,6 +21,7 @@ from monitor.versions import active_row
 from monitor.web import tiles
 from monitor.web.charts import columns, shares
 from monitor.web.page import Page, Visit
+from monitor.web.shared import Shared
 
 TOP = 9
 MOST_BROKEN = 6
@@ -69,14 +72,20 @@ def show(visit: Visit) -> Response:
 
 def counted(visit: Visit) -> Overview:
     """The counts over the whole record, at most a minute old, or a little more while they are counted anew."""
+    found = warm(visit.shared, wait_s=FIRST_WAIT_S)
+    if found is None:
+        raise HTTPException(503, "Counting takes unusually long. Try again in a minute.")
+    return found
+
+
+def warm(shared: Shared, *, wait_s: float = 0.0) -> Overview | None:
+    """Have the record counted, so that who comes first need not wait for it."""
 
     def count() -> Overview:
-        with visit.db.read() as session:
-            return overview.reckon(session, visit.now)
+        with shared.db.read() as session:
+            return overview.reckon(session, utcnow())
 
-    found = visit.shared.slow.get("overview", count, keep_s=overview.KEEP_S, wait_s=FIRST_WAIT_S)
-    if not isinstance(found, Overview):
-        raise SheriffwatchError("Counting takes unusually long. Try again in a minute.")
+    found: Overview | None = shared.slow.get("overview", count, keep_s=overview.KEEP_S, wait_s=wait_s)
     return found
 
 
