@@ -24,6 +24,7 @@ SCOPES = {
 }
 _NEEDED = ("chat:write", "channels:read", "channels:history", "files:write")
 _USER = re.compile(r"^[UW][A-Z0-9]{2,30}$")
+_CHANNEL = re.compile(r"^[CGD][A-Z0-9]{2,30}$")
 _CLOCK_S = 300.0
 
 
@@ -78,43 +79,53 @@ settings:
 
 
 async def look_over(slack: Slack, alerts: AlertsConfig, *, now: datetime) -> list[Finding]:
-    """Ask Slack about tokens, scopes, channels and the clock; say what is missing, one sentence each."""
-    found: list[Finding] = []
-    if not slack.bot_token.get_secret_value():
-        if slack.webhook_url.get_secret_value():
-            found.append(
-                Finding(
-                    "warning",
-                    "Simple mode by webhook: messages only, without buttons, threads or updates, and after a lost "
-                    "answer one may come twice. “sheriffwatch slack manifest” makes the app.",
-                )
-            )
-            return found
+    """Ask Slack about tokens, scopes, channels and the clock; say all that is missing at once, one sentence each."""
+    bot_token = slack.bot_token.get_secret_value()
+    if not bot_token and slack.webhook_url.get_secret_value():
         return [
-            Finding("error", "slack.bot_token is not set: install the app and copy “Bot User OAuth Token” (xoxb-…).")
+            Finding(
+                "warning",
+                "Simple mode by webhook: messages only, without buttons, threads or updates, and after a lost "
+                "answer one may come twice. “sheriffwatch slack manifest” makes the app.",
+            )
         ]
-    if not slack.bot_token.get_secret_value().startswith("xoxb-"):
-        found.append(Finding("warning", "slack.bot_token does not begin with xoxb-: it may be another kind of token."))
-    team = await _ask_token(slack, now, found)
-    if team is None:
-        return found
-    if slack.workspace and slack.workspace != team:
+    found: list[Finding] = []
+    works = False
+    if not bot_token:
         found.append(
-            Finding("error", f"slack.workspace is {slack.workspace}, but the token belongs to workspace {team}.")
+            Finding("error", "slack.bot_token is not set: install the app and copy “Bot User OAuth Token” (xoxb-…).")
         )
+    elif not bot_token.startswith("xoxb-"):
+        found.append(Finding("error", f"slack.bot_token is {_kind(bot_token)}: it must be a bot token (xoxb-…)."))
+    else:
+        works = await _ask_token(slack, now, found)
+    channels = _channels(slack, alerts)
     if not slack.channel:
         found.append(Finding("error", "slack.channel is not set: give the channel's id (C…)."))
-    found += [await _ask_channel(slack, channel) for channel in _channels(slack, alerts)]
-    found += await _listening(slack)
+    for channel in channels:
+        if not _CHANNEL.match(channel):
+            found.append(
+                Finding("error", f"“{channel}” is no channel id: in Slack, “View channel details” shows it (C…).")
+            )
+        elif works:
+            found.append(await _ask_channel(slack, channel))
+    found += await _listening(slack, works=works)
     return found
 
 
-async def _ask_token(slack: Slack, now: datetime, found: list[Finding]) -> str | None:
+def _kind(token: str) -> str:
+    """What a token in the wrong place seems to be. Nothing of the token itself is shown."""
+    kinds = {"xapp-": "an app-level token", "xoxp-": "a user's token", "xoxb-": "a bot token"}
+    return next((kind for start, kind in kinds.items() if token.startswith(start)), "no token of Slack's")
+
+
+async def _ask_token(slack: Slack, now: datetime, found: list[Finding]) -> bool:
+    """Whether the bot token works; what was found is added."""
     try:
         who, headers = await slack.call_with_headers("auth.test")
     except DeliveryError as error:
         found.append(Finding("error", f"slack.bot_token: {error}."))
-        return None
+        return False
     found.append(Finding("ok", f"The bot token works, in workspace {who.get('team') or who.get('team_id')}."))
     scopes = {scope.strip() for scope in headers.get("x-oauth-scopes", "").split(",") if scope.strip()}
     needed = [*_NEEDED, *(["commands"] if slack.listens else []), *(["usergroups:read"] * bool(slack.reviewer_group))]
@@ -134,7 +145,12 @@ async def _ask_token(slack: Slack, now: datetime, found: list[Finding]) -> str |
                 "error", f"This computer's clock is {off_s / 60:.0f} minutes off Slack's: signed requests are refused."
             )
         )
-    return str(who.get("team_id", ""))
+    team = str(who.get("team_id", ""))
+    if slack.workspace and slack.workspace != team:
+        found.append(
+            Finding("error", f"slack.workspace is {slack.workspace}, but the token belongs to workspace {team}.")
+        )
+    return True
 
 
 async def _ask_channel(slack: Slack, channel: str) -> Finding:
@@ -152,7 +168,7 @@ async def _ask_channel(slack: Slack, channel: str) -> Finding:
     return Finding("ok", f"Channel {channel} can be seen.")
 
 
-async def _listening(slack: Slack) -> list[Finding]:
+async def _listening(slack: Slack, *, works: bool) -> list[Finding]:
     token = slack.app_token.get_secret_value()
     if not token and not slack.signing_secret.get_secret_value():
         return [
@@ -162,7 +178,11 @@ async def _listening(slack: Slack) -> list[Finding]:
             )
         ]
     found = []
-    if token:
+    if token and not token.startswith("xapp-"):
+        found.append(
+            Finding("error", f"slack.app_token is {_kind(token)}: make an app-level token (xapp-…) for Socket Mode.")
+        )
+    elif token:
         client = SlackClient(slack.base_url, token)
         try:
             await client.call("apps.connections.open")
@@ -173,15 +193,16 @@ async def _listening(slack: Slack) -> list[Finding]:
             await client.close()
     else:
         found.append(Finding("ok", f"Signed requests are taken at {slack.listen}."))
-    wrong = [user for user in slack.reviewers if not _USER.match(user)]
-    found += [Finding("error", f"slack.reviewers: “{user}” is no user id (U…).") for user in wrong]
-    if slack.reviewer_group:
+    for key, users in (("reviewers", slack.reviewers), ("leads", slack.leads)):
+        wrong = [user for user in users if not _USER.match(user)]
+        found += [Finding("error", f"slack.{key}: “{user}” is no user id (U…).") for user in wrong]
+    if slack.reviewer_group and works:
         try:
             users = (await slack.call("usergroups.users.list", usergroup=slack.reviewer_group)).get("users") or []
             found.append(Finding("ok", f"{len(users)} people of the user group may decide."))
         except DeliveryError as error:
             found.append(Finding("error", f"slack.reviewer_group: {error}."))
-    elif not slack.reviewers:
+    elif not slack.reviewers and not slack.reviewer_group:
         found.append(
             Finding(
                 "warning",

@@ -111,7 +111,8 @@ def _ready(emulator: Emulator, process: subprocess.Popen[bytes], log: Path) -> E
             channels = emulator.ask("conversations.list")["channels"]
             break
         except OSError:
-            assert process.poll() is None and time.monotonic() < give_up_at, log.read_text()
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < give_up_at, log.read_text()
             time.sleep(0.1)
     emulator.channel = next(channel["id"] for channel in channels if channel["name"] == "alerts")
     return emulator
