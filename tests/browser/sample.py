@@ -37,8 +37,8 @@ from models import (
 from models.clock import utcnow
 from monitor import users
 from monitor.captures import keep_blob
-from monitor.overview import monday
 from monitor.review.verdicts import THEMES
+from monitor.tally import monday
 
 LONG = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft" * 4
 EVERYDAY = (
@@ -77,11 +77,13 @@ def fill(db, texts: Sequence[str] = EVERYDAY, more_posts: int = 120) -> Sample:
         posts = [str(post.id) for _, _, post, _ in rows]
         agencies = [str(agency.id) for agency, *_ in rows]
         accounts = [str(account.id) for _, account, *_ in rows]
+        reports = [_retraining(session, text, now, int(posts[0])) for text in texts]
     sample.addresses = {
         "/posts/{id}": posts,
         "/queue/{id}": posts,
         "/agencies/{id}": agencies,
         "/accounts/{id}": accounts,
+        "/classifier/reports/{id}": reports,
         "/pictures/{sha256}": [picture],
         "/welcome/{link}": [users.invite(db, sample.people[0], by="test", now=now)],
     }
@@ -97,6 +99,24 @@ def a_picture(words: str = "A sign at the county line", size: tuple[int, int] = 
     file = io.BytesIO()
     image.save(file, "PNG")
     return file.getvalue()
+
+
+def _retraining(session, text, now, post_id):
+    figures = {"on": text, "figure": text, "before": 0.8, "after": 0.9, "low": 0.0, "high": 0.2}
+    report = {"before": text, "after": text, "differences": [figures], "flipped": text, "notes": [text]}
+    report |= {"themes": [{"theme": text, "texts": 3, "before": 0.5, "after": 0.6}], "words": [[text, 0.1, 0.2]]}
+    report |= {"flips": [{"post_id": post_id, "account": text, "before": 0.2, "after": 0.9, "flagged": True}]}
+    run = Retraining(
+        begun_by=text,
+        begun_at=now - timedelta(minutes=2),
+        ended_at=now,
+        sentence=text,
+        version="2026.11.2",
+        report=report,
+    )
+    session.add(run)
+    session.flush()
+    return str(run.id)
 
 
 def _version(session, now, text):
@@ -127,7 +147,9 @@ def _version(session, now, text):
     for weeks in range(6):
         for scope in ("all", "platform:bluesky", f"theme:{THEMES[0]}"):
             week = monday(now.date()) - timedelta(weeks=weeks)
-            readings = {"posts": 120 + weeks, "flagged": 14, "rate": 0.1167, "psi": 0.04 * weeks, "drifted": weeks == 5}
+            readings = {"posts": 120 + weeks, "flagged": 14, "flagged_share": 0.12, "unknown_words": 0.02 * weeks}
+            readings |= {"reviewed": 9, "agreement": 0.9 if weeks % 2 else None, "bins": [10 + weeks, *[10] * 10]}
+            readings |= {"bins": [40 - weeks, 20 + weeks, *[8] * 9], "reviewed": 16, "agreement": 0.9 - weeks / 50}
             session.add(DriftReading(week=week, version=version.version, scope=scope, figures=readings))
     session.add(Retraining(begun_by=text, ended_at=now, stage=text, sentence=text, failed=True))
     session.flush()
