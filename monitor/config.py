@@ -278,20 +278,22 @@ def _build(raw: dict[str, Any], name: str, folder: Path) -> Config:
     if channels.get("slack") is None and "slack" in classes:
         channels["slack"] = classes["slack"]()
     config = Config.model_validate({**raw, "folder": folder})
-    _check_places(config.alerts, set(classes), name)
+    _check_places(config.alerts, set(classes), channels, name)
     config.sources, config.channels = sources, channels
     return config
 
 
-def _check_places(alerts: AlertsConfig, channels: set[str], name: str) -> None:
+def _check_places(alerts: AlertsConfig, known: set[str], made: Mapping[str, Channel], name: str) -> None:
     named = [(f"alerts.routes.{number}.to", route.to) for number, route in enumerate(alerts.routes)]
     for key, places in [*named, ("alerts.digest_to", alerts.digest_to), ("alerts.health_to", alerts.health_to)]:
         for place in places:
-            channel = place.partition(":")[0]
-            if channel not in channels:
-                near = difflib.get_close_matches(channel, channels, n=1, cutoff=0.5)
-                hint = f"Did you mean “{near[0]}”?" if near else f"Known: {', '.join(sorted(channels))}."
+            channel, _, destination = place.partition(":")
+            if channel not in known:
+                near = difflib.get_close_matches(channel, known, n=1, cutoff=0.5)
+                hint = f"Did you mean “{near[0]}”?" if near else f"Known: {', '.join(sorted(known))}."
                 raise UsageError(f"{name}: {key} names the channel “{channel}”, which is not known. {hint}")
+            if destination and channel in made and (fault := made[channel].destination_fault(destination)):
+                raise UsageError(f"{name}: {key} names “{place}”: {fault}")
 
 
 def _section(kind: type[BaseModel], settings: Any, key: str, name: str) -> BaseModel:
@@ -355,7 +357,8 @@ def _validation_sentence(error: ValidationError, name: str, prefix: str = "", ki
         parent = _fields_at(kind, path[:-1])
         dotted = [*([prefix] if prefix else []), *path[:-1]]
         return _unknown_key(key, {".".join([*dotted, field]) for field in parent}, name)
-    given = "" if _looks_secret(key) else f", not {first['input']!r}" if first["type"] != "missing" else ""
+    hides = not path or _looks_secret(key)  # what is said of a whole section would show its secrets, too
+    given = "" if hides else f", not {first['input']!r}" if first["type"] != "missing" else ""
     return f"{name}: {key}: {first['msg'].removeprefix('Value error, ')}{given}."
 
 

@@ -25,21 +25,27 @@ _CONTEXT = 300
 
 def message_for(session: Session, alert: Alert, config: Config) -> Message | None:
     """The message of one alert, complete; None when what it spoke of is gone."""
+    made = _message_of(session, alert, config)
+    return replace(made, queued_at=alert.created_at, zone=config.alerts.time_zone) if made else None
+
+
+def _message_of(session: Session, alert: Alert, config: Config) -> Message | None:
     if alert.kind == "update":
         shown = session.get(Alert, alert.payload.get("of"))
         made = match_message(session, shown, config) if shown is not None and shown.receipt else None
         return replace(made, kind="match", replaces=shown.receipt) if made and shown else None
     if alert.flag_id is None or alert.kind == "thread":
-        return _told_message(session, alert)
+        return _told_message(session, alert, config)
     return match_message(session, alert, config)
 
 
-def _told_message(session: Session, alert: Alert) -> Message | None:
+def _told_message(session: Session, alert: Alert, config: Config) -> Message | None:
     """What carries its own words: health, digests, saved searches, and what is added below a match."""
     payload = alert.payload
     above = session.get(Alert, payload["of"]) if payload.get("of") else None
     if payload.get("of") and (above is None or not above.receipt):
         return None
+    match = match_message(session, above, config) if above is not None else None
     digest = payload.get("chart")
     return Message(
         id=str(alert.id),
@@ -48,6 +54,8 @@ def _told_message(session: Session, alert: Alert) -> Message | None:
         body=str(payload.get("body", "")),
         destination=alert.destination,
         thread=above.receipt if above else payload.get("thread", {}),
+        about=match.headline if match else "",
+        about_url=(match.kept_url or match.post_url) if match else "",
         post_url=str(payload.get("url", "")),
         kept_url=str(payload.get("kept_url", "")),
         items=tuple((str(text), str(url)) for text, url in payload.get("items", ())),

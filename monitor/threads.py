@@ -77,22 +77,23 @@ class Teller:
 
     def update(self, *, now: datetime) -> int:
         """Queue new forms of messages about whose posts somebody decided."""
-        told = self._queue(lambda session, channels: self._updates(session, channels, self._updated, now), now)
+        updatable = [name for name, channel in self._config.ready_channels.items() if channel.can_update]
+        told = self._queue(lambda session: self._updates(session, updatable, self._updated, now), updatable, now)
         self._updated = now - OVERLAP
         return told
 
     def reply(self, *, now: datetime) -> int:
         """Queue what belongs below messages: edits, deletions, notes, the same words elsewhere."""
-        told = self._queue(lambda session, channels: self._replies(session, channels, self._replied, now), now)
+        following = [name for name, channel in self._config.ready_channels.items() if channel.can_follow]
+        told = self._queue(lambda session: self._replies(session, following, self._replied, now), following, now)
         self._replied = now - OVERLAP
         return told
 
-    def _queue(self, look: Callable[[Session, list[str]], Iterable[dict[str, Any]]], now: datetime) -> int:
-        channels = [name for name, channel in self._config.ready_channels.items() if channel.can_update]
+    def _queue(self, look: Callable[[Session], Iterable[dict[str, Any]]], channels: list[str], now: datetime) -> int:
         if not channels:
             return 0
         with self._db.read() as session:
-            rows = list(look(session, channels))
+            rows = list(look(session))
         if not rows:
             return 0
         with self._db.write() as session:

@@ -48,12 +48,20 @@ class Message:
     """One plain line: the notification and what a screen reader says first."""
     body: str = ""
     """What messages that are not a match say, as plain text."""
+    queued_at: datetime | None = None
+    """When it was put into the outbox: with ``id`` a name that no other message bears, in another database either."""
     destination: str = ""
     """Where in the channel; empty takes the channel's default."""
     thread: dict[str, Any] = field(default_factory=dict)
     """The receipt of the message this one belongs under, if any."""
     replaces: dict[str, Any] = field(default_factory=dict)
     """The receipt of the message this one is the new form of, if any."""
+    about: str = ""
+    """The headline of the match this one belongs to, for channels that have no threads."""
+    about_url: str = ""
+    """Where to read of that match: our kept copy, or the post."""
+    zone: str = "UTC"
+    """The readers' time zone, for channels that cannot show each reader his own."""
     agency: str = ""
     state: str = ""
     agreements: tuple[str, ...] = ()
@@ -122,12 +130,21 @@ class Channel(BaseModel):
 
     @property
     def can_update(self) -> bool:
-        """Whether a message that stands can be given a new form (``replaces``) and answers below it (``thread``)."""
+        """Whether a message that stands can be given a new form (``replaces``)."""
         return False
+
+    @property
+    def can_follow(self) -> bool:
+        """Whether what becomes of a match later (``thread``) can be told so that it is seen to belong there."""
+        return self.can_update
 
     @property
     def default_destination(self) -> str:
         """The destination of messages that name none."""
+        return ""
+
+    def destination_fault(self, destination: str) -> str:
+        """Why ``destination`` cannot be a place of this channel, as a sentence; empty when it can."""
         return ""
 
     @abstractmethod
