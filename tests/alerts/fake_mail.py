@@ -1,6 +1,7 @@
 """A real small mail server (aiosmtpd) with TLS and a log-in, which fails when told to."""
 
 import asyncio
+import re
 import socket
 import ssl
 from collections import deque
@@ -126,8 +127,8 @@ class FakeMail:
                 if name.startswith("on"):
                     found.append(name)
         words = self.text(mail) + tree.body.text()
-        for address in OURS:
-            words = words.replace(address, "")
+        for address in OURS:  # an address of ours may hold another one in its path
+            words = re.sub(re.escape(address) + r"\S*", "", words)
         return found + [part for part in ("://", "\x00", "\u202e") if part in words]
 
     def name_of(self, mail):

@@ -56,6 +56,7 @@ def test_an_alert_says_who_what_why_and_where(server):
     assert server.refusals == []
 
 
+@pytest.mark.slow
 def test_no_text_brings_a_mention_a_link_or_markup_to_life(server):
     for number, text in enumerate(HOSTILE):
         send(server, with_text(text))
