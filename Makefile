@@ -46,6 +46,7 @@ train: $(STAMP)  ## Train the bundled classifier from the corpus
 
 pictures: $(STAMP)  ## Draw the pictures of the documentation anew
 	$(BIN)/python docs/pictures/demo.py
+	$(BIN)/python docs/pictures/alert.py
 
 reference: $(STAMP)  ## Write the reference of the commands anew
 	$(BIN)/python docs/commands.py

@@ -60,9 +60,10 @@ def cut(text: str, most: int) -> str:
 def short(text: str, most: int) -> str:
     """Foreign words for ``mrkdwn``, on one line and at most ``most`` characters before they are escaped.
 
-    A line of its own could begin with ``>``, which Slack shows as a quotation even when it is escaped.
+    What begins with ``>`` Slack shows as a quotation even when it is escaped: a zero-width space stands before it.
     """
-    return escape(cut(line(text), most))
+    safe = escape(cut(line(text), most))
+    return f"\u200b{safe}" if safe.startswith("&gt;") else safe
 
 
 def fitting(parts: Iterable[str], most: int, *, between: str = "\n") -> str:

@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any, Self
 
 from aiohttp import WSMsgType, web
@@ -66,6 +67,8 @@ class FakeSlack:
         }
         self.groups: dict[str, list[str]] = {}
         self.clock_off_s = 0.0
+        self.clock_s: Callable[[], float] = time.time
+        """Slack's time, where a test simulates hours."""
         self.connections = 0
         self._sockets: list[web.WebSocketResponse] = []
         self._answers: dict[str, dict[str, Any]] = {}
@@ -198,7 +201,7 @@ class FakeSlack:
         if body.get("thread_ts") and not [m for m in self.messages if m["ts"] == body["thread_ts"]]:
             return _refuse("thread_not_found")
         number = next(self._counter)
-        message = {**body, "ts": f"{time.time():.6f}", "type": "message", "number": number}
+        message = {**body, "ts": f"{self.clock_s() + number / 1e6:.6f}", "type": "message", "number": number}
         self.messages.append(message)
         return self._late(
             request, fault, {"ok": True, "channel": body["channel"], "ts": message["ts"], "message": body}
