@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -43,6 +43,8 @@ class Delivery:
     failed: int = 0
     waiting: int = 0
     """Alerts still queued, for their time or for a destination that is stopped."""
+    stopped: list[str] = field(default_factory=list)
+    """Destinations that only a person can mend, each with the reason."""
 
 
 def recover(db: Database, now: datetime, *, sole_sender: bool = False) -> int:
@@ -86,6 +88,13 @@ async def deliver(
         total.waiting = session.execute(
             sa.select(sa.func.count()).where(col(Alert.state).in_([AlertState.QUEUED, AlertState.UNKNOWN]))
         ).scalar_one()
+        broken = sa.select(Destination).where(
+            col(Destination.stopped_at).is_not(None), col(Destination.channel).in_(channels)
+        )
+        total.stopped = [
+            f"{f'{place.channel} {place.destination}'.strip()}: {place.error}"
+            for place in session.execute(broken.order_by(col(Destination.id))).scalars()
+        ]
     return total
 
 

@@ -88,7 +88,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         page = Path(scratch) / "alert.html"
         page.write_text(page_of(json.loads(MESSAGE.read_text("utf-8"))), "utf-8")
-        subprocess.run(
+        subprocess.run(  # noqa: S603  the browser that was found, and a page of our own
             [
                 *(browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"),
                 *(f"--user-data-dir={scratch}/profile", f"--window-size={WIDTH},{HEIGHT}"),

@@ -44,7 +44,9 @@ def poll(
         print_json([_as_dict(result) for result in done.polls])
     else:
         _print_pass(done)
-    if any(not result.ok for result in done.polls):
+    for stopped in done.delivery.stopped:
+        err.print(f"Alerts are stopped, the queue is kept: {stopped}.", markup=False, soft_wrap=True)
+    if done.delivery.stopped or any(not result.ok for result in done.polls):
         raise typer.Exit(1)
 
 

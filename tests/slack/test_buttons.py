@@ -3,12 +3,12 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from models import Account, Event, Review, User, UserRole, Verdict
+from models import Account, Alert, Destination, Event, Flag, Review, SameWords, User, UserRole, Verdict
 from models.clock import utcnow
 from monitor.review import verdicts
 from monitor.review.verdicts import Decision
 from tests.monitor.made_posts import add_wording
-from tests.slack.conftest import DANA, ELI, STRANGER, TEXT, send_all
+from tests.slack.conftest import DANA, ELI, STRANGER, TEXT, make_match, send_all
 from tests.slack.forms import faults_of
 
 
@@ -288,3 +288,37 @@ def test_a_post_is_sent_into_the_queue_by_hand_from_a_message(room):
 def test_a_payload_that_slack_does_not_send_does_nothing(room, payload):
     assert room.take(payload) == [{}]
     assert reviews(room) == []
+
+
+def test_a_verdict_shows_before_a_backlog_of_alerts_is_through(room):
+    """Slack takes one message a second: who presses must not wait for two thousand."""
+    for number in range(1, 4):
+        make_match(room.db, room.config, f"They keep coming, group {number} of them.", number=number)
+    room.slack.calls.clear()
+    room.press("triage_confirm")
+    methods = [method for method, _ in room.slack.calls if method in ("chat.update", "chat.postMessage")]
+    assert methods.count("chat.postMessage") == 3
+    assert methods.index("chat.update") < 2
+
+
+def test_a_match_whose_flag_was_deleted_is_said_politely(room):
+    with room.db.write() as session:
+        session.execute(sa.delete(Alert))
+        session.execute(sa.delete(SameWords))
+        session.execute(sa.delete(Flag))
+    room.press("triage_confirm")
+    assert reviews(room) == []
+    assert "not there any more" in room.whispers[0]
+
+
+def test_an_old_channel_that_was_archived_does_not_stop_the_new_one(room, teller):
+    channel = room.config.ready_channels["slack"]
+    room.slack.channels = {"C0NEW"}
+    channel.channel = "C0NEW"
+    verdicts.decide(room.db, Decision(room.post_id, Verdict.CONFIRMED, "ana"), now=utcnow())
+    teller.run(now=utcnow())
+    make_match(room.db, room.config, "They keep coming, one more group of them.", number=7)
+    send_all(room.db, room.config)
+    assert [message["channel"] for message in room.slack.messages] == ["C0TEST", "C0NEW"]
+    with room.db.read() as session:
+        assert session.execute(sa.select(Destination.stopped_at)).scalars().all() == [None]

@@ -1,12 +1,13 @@
+import asyncio
 from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 
-from models import Account, Agency, Agreement, Alert, Event, Review
+from models import Account, Agency, Agreement, Alert, Event, Review, User, UserRole
 from models.clock import utcnow
 from monitor.slack.commands import COMMANDS, HELP
-from tests.slack.conftest import STRANGER
+from tests.slack.conftest import DANA, STRANGER
 from tests.slack.forms import faults_of
 
 
@@ -146,3 +147,49 @@ def test_no_verdict_comes_of_a_command(room):
     ask(room, "status")
     with room.db.read() as session:
         assert session.execute(sa.select(sa.func.count()).select_from(Review)).scalar() == 0
+
+
+def test_a_retraining_is_for_leads_and_says_when_there_are_too_few_labels(room, monkeypatch):
+    from monitor.learning import apart
+
+    begun = []
+    monkeypatch.setattr(apart, "begin", lambda db, config, *, by, now: begun.append(by))
+    assert "Only leads" in ask(room, "retrain")
+    assert begun == []
+    room.config.ready_channels["slack"].leads.append(DANA)
+    assert "has begun" in ask(room, "retrain")
+    assert begun == [f"slack:{DANA}"]
+    assert ask(room, "retrain status") == "There was none yet."
+    monkeypatch.undo()
+    assert "labels" in ask(room, "retrain"), "the sentence says how many are needed"
+
+
+def test_a_lead_of_the_page_may_retrain_too(room):
+    with room.db.write() as session:
+        session.add(User(name="Lou", role=UserRole.LEAD, slack_id=STRANGER))
+    assert "Only leads" not in ask(room, "retrain", user=STRANGER)
+
+
+def test_whatever_slack_itself_takes_its_time_for_the_answer_comes_in_time(room, monkeypatch):
+    """Who may act can depend on a question to Slack: it must not cost the three seconds."""
+    from monitor.slack import desk
+    from monitor.slack.people import People
+
+    monkeypatch.setattr(desk, "ANSWER_S", 0.1)
+    in_time = People.may_act
+
+    async def late(self, asked):
+        await asyncio.sleep(0.3)
+        return await in_time(self, asked)
+
+    monkeypatch.setattr(People, "may_act", late)
+    assert "Working on it" in ask(room, "status")
+    assert "accounts" in room.slack.whispers[-1]["blocks"][0]["text"]["text"]
+    assert room.press("triage_confirm") == [{}]
+    assert "*Confirmed*" in room.said
+
+
+def test_words_that_slack_escaped_are_read_as_they_were_typed(room):
+    with room.db.write() as session:
+        session.execute(sa.text("UPDATE agency SET name = 'R & D Sheriff', name_key = 'r d sheriff'"))
+    assert "R & D Sheriff" in ask(room, "agency R &amp; D")

@@ -254,3 +254,13 @@ def test_an_event_is_written_for_a_press_of_a_stranger_but_not_for_a_forgery(roo
     assert kinds == ["slack.refused"]
     assert DANA not in str(room.slack.whispers)
     assert utcnow()
+
+
+def test_a_connection_that_slack_ends_at_once_again_and_again_is_not_hammered(room):
+    with socket_mode(room):
+        for number in (1, 2):
+            wait_until(lambda number=number: room.slack.connections == number)
+            time.sleep(0.05)
+            room.slack.hang_up("too_many_websockets")
+        time.sleep(0.5)
+    assert room.slack.connections == 2, "the third waits"

@@ -1,0 +1,45 @@
+"""Errors that only a person can mend: this destination stops, the queue stays, and it is told by another way."""
+
+import pytest
+import sqlalchemy as sa
+
+from models import Alert, AlertState
+from models.clock import utcnow
+from monitor import incidents
+from monitor.cli import run
+from monitor.config import load
+from tests.slack.conftest import make_match, send_all
+
+
+@pytest.fixture
+def slack_settings():
+    return '[alerts]\nhealth_to = ["slack:C0HEALTH"]\n'
+
+
+@pytest.mark.parametrize("word", ["invalid_auth", "channel_not_found", "is_archived", "account_inactive"])
+def test_the_destination_stops_the_queue_stays_and_another_channel_is_told_once(db, config, slack, word):
+    make_match(db, config)
+    slack.faults.append(word)
+    assert send_all(db, config).stopped[0].startswith(f"slack: Slack says {word}")
+    assert slack.messages == []
+    assert incidents.watch(db, config, now=utcnow()) == (1, 0)
+    assert incidents.watch(db, config, now=utcnow()) == (0, 0)
+    send_all(db, config)
+    (told,) = slack.messages
+    assert told["channel"] == "C0HEALTH"
+    assert word in str(told["blocks"])
+    with db.read() as session:
+        states = session.execute(sa.select(Alert.kind, Alert.state).order_by(Alert.id)).all()
+    assert states == [("match", AlertState.QUEUED), ("health", AlertState.SENT)]
+
+
+def test_the_command_line_says_so_and_exits_with_1(db, config, slack, tmp_path, capsys):
+    make_match(db, config)
+    slack.always = "invalid_auth"
+    file = tmp_path / "slack.toml"
+    assert load(file, environment={}).ready_channels
+    assert run(["poll", "--once", "--config", str(file)]) == 1
+    said = capsys.readouterr().err
+    assert "the queue is kept" in said
+    assert "invalid_auth" in said
+    assert run(["status", "--config", str(file)]) == 1
