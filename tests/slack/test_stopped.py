@@ -1,9 +1,11 @@
 """Errors that only a person can mend: this destination stops, the queue stays, and it is told by another way."""
 
+from datetime import timedelta
+
 import pytest
 import sqlalchemy as sa
 
-from models import Alert, AlertState
+from models import Account, Alert, AlertState
 from models.clock import utcnow
 from monitor import incidents
 from monitor.cli import run
@@ -35,6 +37,8 @@ def test_the_destination_stops_the_queue_stays_and_another_channel_is_told_once(
 
 def test_the_command_line_says_so_and_exits_with_1(db, config, slack, tmp_path, capsys):
     make_match(db, config)
+    with db.write() as session:  # no account is due, so that none can be the reason
+        session.execute(sa.update(Account).values(next_poll_at=utcnow() + timedelta(days=1)))
     slack.always = "invalid_auth"
     file = tmp_path / "slack.toml"
     assert load(file, environment={}).ready_channels
