@@ -224,17 +224,15 @@ def test_the_form_stores_themes_severity_and_note(room):
     assert replies == [], "the note is told with the next look, not by the form"
 
 
-@pytest.mark.parametrize(
-    ("verdict", "reason", "block"), [("", "", "verdict"), ("confirmed", "news", "reason"), ("rejected", "x", "reason")]
-)
-def test_a_form_that_cannot_be_stored_says_so_in_the_form(room, verdict, reason, block):
-    values = {
-        "verdict": {"type": "radio_buttons", "selected_option": {"value": verdict} if verdict else None},
-        "reason": {"type": "static_select", "selected_option": {"value": reason} if reason else None},
-    }
-    (answer,) = room.take(room.form(values))
-    assert answer["response_action"] == "errors"
-    assert list(answer["errors"]) == [block]
+def test_a_form_that_cannot_be_stored_says_so_in_the_form(room):
+    for verdict, reason, block in (("", "", "verdict"), ("confirmed", "news", "reason"), ("rejected", "x", "reason")):
+        values = {
+            "verdict": {"type": "radio_buttons", "selected_option": {"value": verdict} if verdict else None},
+            "reason": {"type": "static_select", "selected_option": {"value": reason} if reason else None},
+        }
+        (answer,) = room.take(room.form(values))
+        assert answer["response_action"] == "errors"
+        assert list(answer["errors"]) == [block]
     assert reviews(room) == []
 
 
@@ -273,20 +271,19 @@ def test_a_post_is_sent_into_the_queue_by_hand_from_a_message(room):
     assert list(answer["errors"]) == ["link"]
 
 
-@pytest.mark.parametrize(
-    "payload",
-    [
-        {},
-        {"type": "block_actions"},
-        {"type": "block_actions", "user": {"id": "U0DANA"}, "actions": "confirm"},
-        {"type": "block_actions", "user": {"id": "<!channel>"}, "actions": [{"action_id": "triage_confirm"}]},
-        {"type": "view_submission", "user": {"id": "U0DANA"}, "view": [1, 2]},
-        {"type": "something_new"},
-        {"command": "/sheriffwatch", "user_id": 7},
-    ],
-)
-def test_a_payload_that_slack_does_not_send_does_nothing(room, payload):
-    assert room.take(payload) == [{}]
+NONSENSE = [
+    {},
+    {"type": "block_actions"},
+    {"type": "block_actions", "user": {"id": "U0DANA"}, "actions": "confirm"},
+    {"type": "block_actions", "user": {"id": "<!channel>"}, "actions": [{"action_id": "triage_confirm"}]},
+    {"type": "view_submission", "user": {"id": "U0DANA"}, "view": [1, 2]},
+    {"type": "something_new"},
+    {"command": "/sheriffwatch", "user_id": 7},
+]
+
+
+def test_a_payload_that_slack_does_not_send_does_nothing(room):
+    assert room.take(*NONSENSE) == [{}] * len(NONSENSE)
     assert reviews(room) == []
 
 

@@ -256,6 +256,7 @@ def test_an_event_is_written_for_a_press_of_a_stranger_but_not_for_a_forgery(roo
     assert utcnow()
 
 
+@pytest.mark.slow
 def test_a_connection_that_slack_ends_at_once_again_and_again_is_not_hammered(room):
     with socket_mode(room):
         for number in (1, 2):

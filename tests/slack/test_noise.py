@@ -164,6 +164,7 @@ def test_the_same_words_after_a_week_are_news_again(db, config):
     assert len(alerts(db)) == 2
 
 
+@pytest.mark.slow
 def test_a_flood_is_placed_without_keeping_others_from_writing(db, config):
     """Flags and their alerts are one transaction; another writer waits eight seconds at most."""
     from tests.monitor.made_posts import make_post, make_version

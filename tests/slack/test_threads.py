@@ -49,6 +49,7 @@ def test_an_edit_is_told_as_a_difference_of_the_words(room, told):
     assert faults_of(reply) == ""
 
 
+@pytest.mark.slow
 def test_many_edits_are_told_as_a_number(room, told):
     for number in range(40):
         edit(room, f"{TEXT} Edit number {number}.")
