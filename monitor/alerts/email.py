@@ -162,12 +162,17 @@ class Email(Channel):
             local_hostname=mailbox(self.sender).domain,  # else this machine's name is looked up and told
             timeout=self.timeout_s,
         )
+        transport: asyncio.BaseTransport | None = None
         try:
             await self._open(client)
+            transport = client.transport
             yield client
             await _say_goodbye(client)
         finally:
             client.close()
+            if isinstance(transport, asyncio.WriteTransport):
+                transport.abort()  # closing TLS in good order waits for the server, and the loop may end before
+                await asyncio.sleep(0)
 
     async def _open(self, client: aiosmtplib.SMTP) -> None:
         try:
