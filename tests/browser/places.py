@@ -25,6 +25,8 @@ class Place:
     status: int
     stranger: bool = False
     """Only who is not logged in sees this."""
+    whole: bool = True
+    """False for a part that another page takes in."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,15 @@ class Places:
     """What is no page: pictures, exports and answers for programs, with their headers."""
     broken: list[str]
     """Links of a page of ours that lead nowhere."""
+
+    @property
+    def kinds(self) -> list[Place]:
+        """One page of each kind: the first of those whose addresses differ in numbers only."""
+        first: dict[tuple[str, bool], Place] = {}
+        for place in self.pages:
+            if place.whole:
+                first.setdefault((_shape(place.path), place.stranger), place)
+        return list(first.values())
 
 
 def routes(db, config):
@@ -77,7 +88,7 @@ async def find(db, config, cookie: str, known: Mapping[str, list[str]]) -> Place
             if not answer.headers["content-type"].startswith("text/html"):
                 found.files.append((path, answer.headers))
                 continue
-            found.pages.append(Place(path, answer.status_code))
+            found.pages.append(Place(path, answer.status_code, whole=_is_whole(answer)))
             for link in _links(path, answer.text):
                 if _shape(link) not in seen:
                     seen.add(_shape(link))
@@ -85,8 +96,12 @@ async def find(db, config, cookie: str, known: Mapping[str, list[str]]) -> Place
         for path in starts:
             answer = await stranger.get(path)
             if answer.status_code != 303 and answer.headers["content-type"].startswith("text/html"):
-                found.pages.append(Place(path, answer.status_code, stranger=True))
+                found.pages.append(Place(path, answer.status_code, stranger=True, whole=_is_whole(answer)))
     return found
+
+
+def _is_whole(answer: httpx.Response) -> bool:
+    return "<html" in answer.text
 
 
 def _links(path: str, html: str) -> list[str]:

@@ -255,7 +255,7 @@ def _office(session, number, text, now, picture, version):
         )
     )
     session.add(Event(kind="post.by_hand", actor=text, subject=f"post:{post.id}", data={"note": text, "url": text}))
-    query = {"q": text, "state": agency.state or "OH"}
+    query = {"q": text[:100], "state": agency.state or "OH"}
     session.add(SavedSearch(name=text, owner=text, query=query, alerts=bool(number % 2)))
     session.flush()
     return agency, account, post, user

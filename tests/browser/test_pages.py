@@ -1,11 +1,17 @@
 """What holds on every page there is: found from the routes, then from link to link."""
 
+import shutil
+from dataclasses import dataclass
+
 import pytest
 import pytest_asyncio
 
 from models.clock import utcnow
+from models.db import open_db
 from monitor import sessions, users
-from tests.browser.places import find
+from monitor.config import load
+from tests.browser.conftest import Site, open_site
+from tests.browser.places import Places, find
 from tests.browser.sample import fill
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
@@ -13,38 +19,61 @@ pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
-@pytest.fixture
-def sample(db):
-    return fill(db)
+@dataclass
+class Tour:
+    """The page over one database with something everywhere, and every place in it."""
+
+    site: Site
+    places: Places
+    guide: str
+    """An admin with an ordinary name; ``awkward`` has a very long one."""
+    awkward: str
+
+    async def visit(self, places, name="", **options):
+        """Each place in turn, opened by who may see it."""
+        member, stranger = await self.site.open(name or self.guide, **options), await self.site.open(**options)
+        for place in places:
+            page = stranger if place.stranger else member
+            answer = await page.goto(place.path, wait_until="load")
+            assert answer.status == place.status, place.path
+            yield place, page
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def places(db, page_config, sample):
+@pytest_asyncio.fixture(loop_scope="session", scope="module")
+async def served(chromium, migrated_sqlite, tmp_path_factory):
+    """One database for all tests here: they only look."""
+    file = tmp_path_factory.mktemp("tour") / "page.db"
+    shutil.copy(migrated_sqlite, file)
+    db = open_db(f"sqlite:///{file}")
+    config = load(None, environment={})
+    config.web.port = 0
+    sample = fill(db)
     with db.read() as session:
         admin = users.named(session, sample.people[0])
-    return await find(db, page_config, sessions.start(db, admin, now=utcnow()), sample.addresses)
+    places = await find(db, config, sessions.start(db, admin, now=utcnow()), sample.addresses)
+    async with open_site(chromium, db, config) as site:
+        yield Tour(site, places, sample.people[0], sample.people[2])
+    db.close()
 
 
-async def visit(site, places, name, **options):
-    """Each place in turn, opened by who may see it."""
-    member, stranger = await site.open(name, **options), await site.open(**options)
-    for place in places.pages:
-        page = stranger if place.stranger else member
-        answer = await page.goto(place.path, wait_until="load")
-        assert answer.status == place.status, place.path
-        yield place, page
+@pytest.fixture
+def tour(served):
+    """The tour; no page of it may do what pages may not."""
+    before = len(served.site.troubles)
+    yield served
+    assert served.site.troubles[before:] == []
 
 
-async def test_no_link_leads_nowhere_and_no_page_fails(places):
-    assert places.broken == []
-    assert [place for place in places.pages if place.status >= 500] == []
-    assert [place for place in places.pages if place.status == 404] == [
-        place for place in places.pages if place.path == "/nothing/at/all"
+async def test_no_link_leads_nowhere_and_no_page_fails(tour):
+    assert tour.places.broken == []
+    assert [place for place in tour.places.pages if place.status >= 500] == []
+    assert [place for place in tour.places.pages if place.status == 404] == [
+        place for place in tour.places.pages if place.path == "/nothing/at/all"
     ]
 
 
-async def test_what_is_no_page_is_never_opened_as_one(places):
-    for path, headers in places.files:
+async def test_what_is_no_page_is_never_opened_as_one(tour):
+    for path, headers in tour.places.files:
         assert headers["x-content-type-options"] == "nosniff"
         kind = headers["content-type"].partition(";")[0]
         inert = kind in ("text/plain", "application/json", "text/javascript")
@@ -52,10 +81,10 @@ async def test_what_is_no_page_is_never_opened_as_one(places):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_axe_finds_nothing(site, places, sample, scheme):
+async def test_axe_finds_nothing(tour, scheme):
     axe = pytest.importorskip("axe_playwright_python.async_playwright").Axe()
     found = {}
-    async for place, page in visit(site, places, sample.people[0], color_scheme=scheme):
+    async for place, page in tour.visit(tour.places.kinds, color_scheme=scheme):
         results = await axe.run(page, options={"runOnly": WCAG, "resultTypes": ["violations"]})
         for violation in results.response["violations"]:
             node = violation["nodes"][0]
@@ -65,10 +94,11 @@ async def test_axe_finds_nothing(site, places, sample, scheme):
 
 
 @pytest.mark.parametrize("width", [360, 2560])
-async def test_nothing_is_wider_than_the_window(site, places, sample, width):
+async def test_nothing_is_wider_than_the_window(tour, width):
     wide = []
+    whole = [place for place in tour.places.pages if place.whole]
     viewport = {"width": width, "height": 800}
-    async for place, page in visit(site, places, sample.people[0], viewport=viewport):
+    async for place, page in tour.visit(whole, tour.awkward, viewport=viewport):
         beyond = await page.evaluate(BEYOND)
         if beyond:
             wide.append(f"{place.path}: {beyond}")
@@ -85,12 +115,12 @@ BEYOND = """() => {
 }"""
 
 
-async def test_the_focus_can_be_seen_wherever_the_keyboard_leads(site, places, sample):
+async def test_the_focus_can_be_seen_wherever_the_keyboard_leads(tour):
     unseen, stops = [], 0
-    async for place, page in visit(site, places, sample.people[0]):
+    async for place, page in tour.visit(tour.places.kinds):
         await page.evaluate("document.activeElement.blur()")
         seen = set()
-        for _ in range(45):
+        for _ in range(30):
             await page.keyboard.press("Tab")
             focus = await page.evaluate(FOCUS)
             if focus is None or focus["key"] in seen:
@@ -101,7 +131,7 @@ async def test_the_focus_can_be_seen_wherever_the_keyboard_leads(site, places, s
                 unseen.append(f"{place.path}: {focus['html']}")
         assert seen, f"the keyboard reaches nothing on {place.path}"
     assert unseen == []
-    assert stops > 10 * len(places.pages) / 2
+    assert stops > 10 * len(tour.places.kinds) / 2
 
 
 FOCUS = """() => {
