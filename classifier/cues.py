@@ -21,6 +21,7 @@ _NEAR = 14
 
 _FRAMES = (
     "slur_people",
+    "coinage",
     "criminal_alien",
     "invasion",
     "dehumanise",
@@ -30,6 +31,7 @@ _FRAMES = (
 )
 _PEOPLE = (
     "slur_people",
+    "coinage",
     "criminal_alien",
     "alien",
     "immigrant",

@@ -25,13 +25,19 @@ class Target:
     evaluation report shows the precision at several prevalences.
     """
 
-    queue_precision: float = 0.85
+    queue_precision: float = 0.87
     alert_precision: float = 0.95
 
 
-def choose(decisions: Floats, labels: Sequence[int], target: Target) -> tuple[float, float]:
-    """Return the (queue, alert) limits as decision values: the lowest from which on the asked precision is kept."""
+def choose(
+    decisions: Floats, labels: Sequence[int], target: Target, weights: Floats | None = None
+) -> tuple[float, float]:
+    """Return the (queue, alert) limits as decision values: the lowest from which on the asked precision is kept.
+
+    ``weights`` says how much each example counts; none means all alike.
+    """
     label = np.asarray(labels)
+    weight = np.ones(len(label)) if weights is None else weights
     grid = np.unique(np.quantile(decisions, np.linspace(0.3, 0.995, 400)))
 
     def lowest(precision: float) -> float:
@@ -39,7 +45,7 @@ def choose(decisions: Floats, labels: Sequence[int], target: Target) -> tuple[fl
         for candidate in grid[::-1]:
             flagged = decisions >= candidate
             # With few flags left a single mistake decides: below 20 the limit is not judged.
-            if flagged.sum() >= 20 and label[flagged].mean() < precision:
+            if flagged.sum() >= 20 and np.average(label[flagged], weights=weight[flagged]) < precision:
                 break
             limit = float(candidate)
         return limit
