@@ -183,7 +183,6 @@ def places_of(session: Session, flag: Flag) -> tuple[str, ...]:
         .outerjoin(Agency, col(Agency.id) == col(Account.agency_id))
         .where(col(SameWords.lead_id) == flag.id, col(SameWords.flag_id) != flag.id)
         .order_by(col(SameWords.flag_id))
-        .limit(50)
     ).all()
     return tuple(
         f"{agency.name if agency else account.name or account.address} ({account.platform}): {post.url}"

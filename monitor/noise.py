@@ -26,6 +26,7 @@ LINES = 25
 _LINK = re.compile(r"https?://\S+")
 _WORD = re.compile(r"\w+")
 _LEAST_WORDS = 4
+_NAMED = 2
 _WHY = {"quiet": "quiet hours", "account": "too many from one account", "channel": "too many in an hour"}
 
 
@@ -135,6 +136,7 @@ def _release_place(session: Session, config: Config, place: Place, now: datetime
 def _lines(session: Session, config: Config, flag_ids: Sequence[int]) -> Iterator[tuple[int, str, str]]:
     """Each flag's line and the address it leads to: our copy, or the post."""
     base = config.web.base_url.rstrip("/")
+    also = _also(session, flag_ids)
     for start in range(0, len(flag_ids), 500):
         rows = session.execute(
             sa.select(Flag, Post, Account, Agency, PostVersion)
@@ -150,7 +152,38 @@ def _lines(session: Session, config: Config, flag_ids: Sequence[int]) -> Iterato
             text = " ".join(version.readable().split())
             shown = text if len(text) <= 100 else text[:99] + "…"
             url = f"{base}/posts/{post.id}" if base else post.url if len(post.url) <= 300 else ""
-            yield flag.id, f"{who[:60]}{state} ({account.platform}) {flag.probability:.2f}: {shown}", url
+            line = f"{who[:60]}{state} ({account.platform}) {flag.probability:.2f}: {shown}"
+            yield flag.id, line + _named(also.get(flag.id, [])), url
+
+
+def _also(session: Session, flag_ids: Sequence[int]) -> dict[int, list[str]]:
+    """For each flag the other offices with the same words, for which its line must speak."""
+    found: dict[int, list[str]] = {}
+    for start in range(0, len(flag_ids), 500):
+        rows = session.execute(
+            sa.select(col(SameWords.lead_id), col(Agency.name), col(Account.name), col(Account.address))
+            .join(Flag, col(Flag.id) == col(SameWords.flag_id))
+            .join(Post, col(Post.id) == col(Flag.post_id))
+            .join(Account, col(Account.id) == col(Post.account_id))
+            .outerjoin(Agency, col(Agency.id) == col(Account.agency_id))
+            .where(
+                col(SameWords.lead_id).in_(flag_ids[start : start + 500]),
+                col(SameWords.flag_id) != col(SameWords.lead_id),
+            )
+            .order_by(col(SameWords.flag_id))
+        )
+        for lead_id, agency, name, address in rows:
+            found.setdefault(lead_id, []).append(agency or name or address)
+    return found
+
+
+def _named(offices: Sequence[str]) -> str:
+    """Other offices at the end of a line: the first by name, the rest as a number."""
+    if not offices:
+        return ""
+    names = ", ".join(office[:40] for office in offices[:_NAMED])
+    more = f" and {len(offices) - _NAMED:,} more" if len(offices) > _NAMED else ""
+    return f" · the same words: {names}{more}"
 
 
 def _places_of_lead(session: Session, config: Config, flag: Flag, facts: Facts, now: datetime) -> set[Place]:

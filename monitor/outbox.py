@@ -26,6 +26,10 @@ SEND_TIMEOUT_S = 45.0
 PROBE_AFTER_S = 900.0
 """How long a stopped destination rests before one message tries it again, in seconds."""
 MAX_WAIT_S = 300.0
+LOOK_BACK_S = 900.0
+"""A message whose answer was lost is looked for from this many seconds before it was tried: the other side stamps it
+with its own clock, and either may be minutes off.
+"""
 
 _IS_UPDATE = col(Alert.kind) == "update"
 
@@ -214,7 +218,7 @@ class _Lane:
 
     async def _send(self, alert: Alert, message: Message, before: AlertState) -> tuple[dict[str, Any], bool]:
         if before == AlertState.UNKNOWN:
-            since = (alert.attempted_at or alert.created_at) - timedelta(seconds=60)
+            since = (alert.attempted_at or alert.created_at) - timedelta(seconds=LOOK_BACK_S)
             try:
                 receipt = await self.channel.find(message, since) if self.channel.can_find else None
                 known = self.channel.can_find

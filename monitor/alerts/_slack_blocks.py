@@ -28,7 +28,12 @@ from monitor.alerts._slack_parts import (
 
 MOST_QUOTE = 2400
 MOST_TEXT = 2900
+MOST_LINE = 360
+"""Characters of one line of a list, such as a digest's."""
+MOST_PLACES = 10
 MOST_SAID = 8
+MOST_WHOLE = 30_000
+"""Characters of a message without blocks; Slack cuts what is longer than 40,000."""
 BUDGET = 10_000
 """Characters over all blocks of a message."""
 REASONS: Mapping[str, str] = {
@@ -65,6 +70,29 @@ def fallback_text(message: Message) -> str:
     return short(start, 280)
 
 
+def whole_text(message: Message) -> str:
+    """All that a message says, in ``mrkdwn`` without blocks: where Slack refuses the blocks, nothing may be lost."""
+    lines = [f"*{short(message.headline or 'sheriffwatch', 300)}*"]
+    if message.quote:
+        if message.said:
+            lines.append(said_lines(message))
+        lines += [_who(message), short(message.quote, MOST_QUOTE) + (" …" if message.cut else "")]
+        lines += [short(place, MOST_LINE) for place in message.places]
+        lines += [_why(message), _facts(message)]
+    elif message.items:
+        opened = [link(url, "open") if is_web(url) else "" for _, url in message.items]
+        lines += [f"• {short(item[0], MOST_LINE)} {to}" for item, to in zip(message.items, opened, strict=True)]
+    else:
+        lines += [short(part, MOST_TEXT) for part in message.body.splitlines()]
+    if message.changes:
+        signs = {"gone": "[gone: {}]", "new": "[new: {}]"}
+        lines.append(" ".join(signs.get(kind, "{}").format(short(text, 1000)) for kind, text in message.changes[:200]))
+    lines.append(" · ".join(_links(message)))
+    if message.possible_repeat:
+        lines.append("Possible repeat: the first answer was lost.")
+    return fitting((line for line in lines if line.strip()), MOST_WHOLE)
+
+
 def blocks_of(message: Message, *, buttons: bool = False) -> list[Block]:
     """All blocks of a message. ``buttons`` belong only where somebody listens to them."""
     if not message.quote:
@@ -96,8 +124,7 @@ def _match_blocks(message: Message, most_quoted: int) -> list[Block]:
         _quote(message, most_quoted),
     ]
     if message.places:
-        listed = "\n".join(f"• {cut(line(place), 160)}" for place in message.places[:10])
-        blocks.append({"type": "section", "text": plain(cut(f"The same words also stand here:\n{listed}", 1500))})
+        blocks.append({"type": "section", "text": plain(_places(message.places))})
     why = _why(message)
     if why:
         blocks.append({"type": "section", "text": mrkdwn(why)})
@@ -110,6 +137,14 @@ def _match_blocks(message: Message, most_quoted: int) -> list[Block]:
     if message.said:
         blocks.append({"type": "section", "text": mrkdwn(said_lines(message))})
     return blocks
+
+
+def _places(places: Sequence[str]) -> str:
+    """The places of the same words: some by name, the rest as a number."""
+    shown = [f"• {cut(line(place), 160)}" for place in places[:MOST_PLACES]]
+    if len(places) > MOST_PLACES:
+        shown.append(f"• and {len(places) - MOST_PLACES:,} more")
+    return "\n".join(["The same words also stand here:", *shown])
 
 
 def said_lines(message: Message) -> str:
@@ -167,15 +202,11 @@ def in_parts(text: str, *, most: int = MOST_TEXT, parts: int = 3) -> list[str]:
 def _list(items: Sequence[tuple[str, str]]) -> Block:
     """Lines with their links. In ``rich_text`` the words stay words, and where a link leads nobody but we decide."""
     lines: list[Block] = []
-    room = BUDGET - 1000
+    most = max(20, min(MOST_LINE, (BUDGET - 1000) // len(items) - 6))  # shorter lines rather than fewer
     for text, url in items:
-        shown = cut(line(text), 240)
-        elements = [words(shown)]
+        elements = [words(cut(line(text), most))]
         if is_web(url):
             elements += [words("  "), {"type": "link", "url": clean(url), "text": "open"}]
-        room -= len(shown) + 6
-        if room < 0:
-            break
         lines.append({"type": "rich_text_section", "elements": elements})
     return {"type": "rich_text", "elements": [{"type": "rich_text_list", "style": "bullet", "elements": lines}]}
 

@@ -32,6 +32,12 @@ _REDUCE = {
     "invalid_blocks",
     "invalid_blocks_format",
     "no_text",
+    "invalid_arguments",
+    "invalid_metadata_format",
+    "invalid_metadata_schema",
+    "metadata_too_large",
+    "too_many_attachments",
+    "cannot_reply_to_message",
     *(CANNOT_UPDATE := frozenset({"message_not_found", "cant_update_message", "edit_window_closed", "unknown_method"})),
     "thread_not_found",
 }

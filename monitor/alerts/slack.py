@@ -14,9 +14,9 @@ import structlog
 from pydantic import Field, PrivateAttr, SecretStr
 
 from monitor.alerts import Channel, Message
-from monitor.alerts._slack_blocks import blocks_of, fallback_text, in_words, said_lines
+from monitor.alerts._slack_blocks import blocks_of, fallback_text, in_words, said_lines, whole_text
 from monitor.alerts._slack_client import CANNOT_UPDATE, PLACE_IS_GONE, SlackClient, SlackError, fault
-from monitor.alerts._slack_parts import Block, cut, plain
+from monitor.alerts._slack_parts import Block, cut, mrkdwn, plain
 from monitor.errors import CannotLookUpError, DeliveryError
 
 log = structlog.get_logger()
@@ -24,6 +24,10 @@ log = structlog.get_logger()
 EVENT_TYPE = "sheriff_alert"
 _FILE_READY_S = (0.5, 1.5, 3.0)
 """A picture just uploaded may not be ready to stand in a message; Slack then refuses the blocks."""
+
+
+_MOST_PAGES = 20
+"""Pages of a hundred messages that are looked through for one whose answer was lost."""
 
 
 class Slack(Channel):
@@ -116,7 +120,7 @@ class Slack(Channel):
     async def find(self, message: Message, since: datetime) -> dict[str, Any] | None:
         """Look for the alert's id in the channel's history, or in the thread it belongs to, since ``since``.
 
-        Raises CannotLookUpError when the token may not read the channel's history.
+        Raises CannotLookUpError when the token may not read the channel's history, or too much was said since.
         """
         if message.replaces:
             return None  # giving a message its new form twice changes nothing
@@ -126,7 +130,7 @@ class Slack(Channel):
         if message.thread.get("ts"):
             method, asked["ts"] = "conversations.replies", message.thread["ts"]
         cursor = ""
-        for _ in range(20):
+        for _ in range(_MOST_PAGES):
             try:
                 answer = await self.call(method, **asked, **({"cursor": cursor} if cursor else {}))
             except SlackError as error:
@@ -141,7 +145,7 @@ class Slack(Channel):
             cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
             if not cursor:
                 return None
-        return None
+        raise CannotLookUpError("more messages came since than can be looked through")
 
     async def check(self) -> list[str]:
         """Ask Slack whether the token works and the channel can be seen."""
@@ -182,10 +186,11 @@ class Slack(Channel):
         answer = await self.call(
             "chat.postMessage",
             channel=self._place(message),
-            text=fallback_text(message),
+            text=fallback_text(message) if blocks else whole_text(message),
             unfurl_links=False,
             unfurl_media=False,
             link_names=False,
+            parse="none",
             metadata=_metadata(message),
             **({"blocks": blocks} if blocks else {}),
             **({"thread_ts": message.thread["ts"]} if message.thread.get("ts") else {}),
@@ -221,9 +226,11 @@ class Slack(Channel):
                     "chat.update",
                     channel=place["channel"],
                     ts=place["ts"],
-                    text=fallback_text(message),
+                    text=fallback_text(message) if blocks else whole_text(message),
+                    link_names=False,
+                    parse="none",
                     metadata=_metadata(message),
-                    **({"blocks": blocks} if blocks else {}),
+                    blocks=blocks or [],  # left out, the old ones would stay
                 )
                 return dict(place)
             except SlackError as error:
@@ -232,13 +239,15 @@ class Slack(Channel):
                 if not error.reduce or blocks is None:
                     raise
         text = said_lines(message) if message.said else "No verdict stands any more."
-        await self._post(replace(message, quote="", headline=text, body="", replaces={}, thread=place), None)
+        told = replace(message, quote="", replaces={}, thread=place)
+        await self._post(told, [{"type": "section", "text": mrkdwn(text)}])
         return dict(place)
 
     async def _send_by_webhook(self, message: Message) -> dict[str, Any]:
         url = self.webhook_url.get_secret_value()
         for blocks in ([*blocks_of(message), *in_words(message)], None):
-            body = {"text": fallback_text(message), "unfurl_links": False, "unfurl_media": False}
+            text = fallback_text(message) if blocks else whole_text(message)
+            body = {"text": text, "unfurl_links": False, "unfurl_media": False}
             status, said, headers = await self._web().post_to(url, body | ({"blocks": blocks} if blocks else {}))
             if status == 200:
                 return {}

@@ -1,5 +1,6 @@
 import asyncio
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -97,8 +98,6 @@ def find(channel, message=MESSAGE):
 
 
 def with_text(text):
-    from dataclasses import replace
-
     return replace(
         MESSAGE,
         headline=f"New match: {text[:3000]}",
@@ -156,10 +155,14 @@ def test_buttons_stand_only_where_somebody_listens(slack):
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_no_text_can_mention_link_or_break_the_blocks(slack, text):
     send(channel(slack), with_text(text))
-    (message,) = slack.messages
+    slack.faults.append("invalid_blocks")
+    send(channel(slack), with_text(text))
+    message, reduced = slack.messages
     assert "blocks" in message, "the full form was taken, not the reduced one"
-    assert faults_of(message) == ""
-    live = [message["text"], *mrkdwn_of(message["blocks"])]
+    assert "blocks" not in reduced
+    assert faults_of(message) == faults_of(reduced) == ""
+    assert message["parse"] == reduced["parse"] == "none", "bare addresses become no links"
+    live = [message["text"], reduced["text"], *mrkdwn_of(message["blocks"])]
     for part in live:
         for opened in part.split("<")[1:]:
             assert opened.startswith(
@@ -181,8 +184,6 @@ def mrkdwn_of(value):
 
 @pytest.mark.parametrize("script", ["javascript:alert(1)", "data:text/html,x", "file:///etc/passwd", "//evil.example"])
 def test_only_web_addresses_become_links(script):
-    from dataclasses import replace
-
     message = replace(MESSAGE, post_url=script, kept_url="", account_url=script)
     assert not [text for text in mrkdwn_of(blocks_of(message)) if "evil" in text or "alert(1)" in text]
 
@@ -241,8 +242,6 @@ def test_a_message_that_never_arrived_is_not_found(slack):
 
 
 def test_the_message_is_found_behind_many_others(slack):
-    from dataclasses import replace
-
     async def work():
         out = channel(slack)
         for number in range(120):
@@ -267,7 +266,23 @@ def test_a_form_that_slack_refuses_is_sent_once_more_as_plain_text(slack):
     send(channel(slack))
     (message,) = slack.messages
     assert "blocks" not in message
-    assert "Example County Sheriff" in message["text"]
+    for part in ("Example County Sheriff", "illegal alien", "score 0.97", "JEM, TFM", "3 earlier", "7|Our copy>"):
+        assert part in message["text"], part
+
+
+def test_where_there_are_many_places_the_rest_is_a_number():
+    message = replace(MESSAGE, places=tuple(f"Office {n} (feed): https://a.example/{n}" for n in range(64)))
+    said = "\n".join(texts_of(blocks_of(message)))
+    assert "Office 9 (feed)" in said
+    assert "and 54 more" in said
+
+
+def test_a_form_that_slack_does_not_take_costs_one_message_and_not_the_queue(slack):
+    slack.faults.extend(["metadata_too_large", "invalid_arguments"])
+    with pytest.raises(DeliveryError) as refused:
+        send(channel(slack))
+    assert refused.value.reduce
+    assert not refused.value.permanent
 
 
 def test_the_simple_mode_needs_only_a_webhook(slack):

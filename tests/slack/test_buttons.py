@@ -180,7 +180,18 @@ def test_where_a_message_can_no_longer_be_edited_the_verdict_is_told_below_it(ro
     room.press("triage_confirm")
     (reply,) = [message for message in room.slack.messages if message.get("thread_ts")]
     assert reply["thread_ts"] == room.message["ts"]
-    assert "dana: confirmed" in reply["text"]
+    assert reply["text"].startswith("Confirmed: New match: Example County Sheriff")
+    (section,) = reply["blocks"]
+    assert "dana: confirmed, <!date^" in section["text"]["text"], "the time shows in the reader's zone"
+
+
+def test_a_verdict_whose_blocks_slack_refuses_shows_as_words_in_the_same_message(room):
+    room.slack.faults.append("invalid_blocks")
+    room.press("triage_confirm")
+    assert room.message["blocks"] == [], "the old ones do not stay below a new text"
+    for part in ("*Confirmed*", "dana: confirmed", "Another criminal illegal alien"):
+        assert part in room.message["text"]
+    assert len(room.slack.messages) == 1
 
 
 def test_an_alert_that_is_not_there_any_more_is_said_politely(room):

@@ -180,3 +180,28 @@ def test_a_flood_is_placed_without_keeping_others_from_writing(db, config):
     taken_s = time.monotonic() - started
     assert len(alerts(db)) == 200
     assert taken_s < 4, f"{taken_s:.1f} s for 200 matches"
+
+
+@pytest.mark.parametrize("slack_settings", [QUIET])
+def test_offices_with_the_same_words_at_night_are_one_line_that_names_them(db, config, slack):
+    for n in range(5):
+        make_match(db, config, words("the same"), number=n, now=NIGHT)
+    assert noise.release(db, config, now=MORNING) == 1
+    send_all(db, config, now=MORNING)
+    (digest,) = slack.messages
+    (line,) = [text for text in texts_of(digest["blocks"]) if "keep coming" in text]
+    assert line.startswith("Example County Sheriff, OH")
+    assert line.endswith("the same words: Office 1 Sheriff, Office 2 Sheriff and 2 more")
+
+
+@pytest.mark.parametrize("slack_settings", [QUIET])
+def test_a_digest_whose_blocks_slack_refuses_still_names_every_match(db, config, slack):
+    for n in range(25):
+        make_match(db, config, words(n), number=n, now=NIGHT, url=f"https://a.example/{n}")
+    noise.release(db, config, now=MORNING)
+    slack.faults.append("msg_blocks_too_long")
+    send_all(db, config, now=MORNING)
+    (digest,) = slack.messages
+    assert "blocks" not in digest
+    assert all(f"group {n} of them" in digest["text"] for n in range(25))
+    assert all(f"<https://a.example/{n}|open>" in digest["text"] for n in range(25))
