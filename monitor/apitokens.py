@@ -26,9 +26,7 @@ def make(db: Database, user_name: str, *, now: datetime) -> str:
     with db.write() as session:
         user = users.named(session, user_name)
         if user is None:
-            raise UsageError(
-                f"There is no user “{user_name}”. Add the user first: sheriffwatch user add NAME."
-            )
+            raise UsageError(f"There is no user “{user_name}”. Add the user first: sheriffwatch user add NAME.")
         if user.disabled_at is not None:
             raise UsageError(f"“{user.name}” is disabled. Enable the user first, or choose another.")
         session.add(ApiToken(user_name=user.name, sha256=_hash(token), created_at=now))

@@ -7,9 +7,7 @@ from markdown_it import MarkdownIt
 OURS = ("https://a.example/", "https://bsky.app/", "https://watch.example.org/")
 """Addresses that the test's messages may link to."""
 _ALLOWED = {"paragraph", "inline", "text", "softbreak", "hardbreak", "strong", "blockquote", "link", "s"}
-_CALLS = re.compile(
-    r"(?<!\w)@\w|<[@#!:/]|(?<![\w~])~[a-z]|(?<!\w)#\w|:[a-z0-9_+-]+:|\w+://|\bwww\.|<t:", re.IGNORECASE
-)
+_CALLS = re.compile(r"(?<!\w)@\w|<[@#!:/]|(?<![\w~])~[a-z]|(?<!\w)#\w|:[a-z0-9_+-]+:|\w+://|\bwww\.|<t:", re.IGNORECASE)
 
 
 def live_in_markdown(text: str, ours: tuple[str, ...] = OURS, own: str = r"$^") -> list[str]:
