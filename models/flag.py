@@ -23,6 +23,10 @@ class Flag(SQLModel, table=True):
     created_at: datetime = Field(default_factory=utcnow, index=True)
 
 
+NOTHING_TO_SAY = "nothing left to say"
+"""The error of an alert whose match was gone before it was sent."""
+
+
 class AlertState(StrEnum):
     """Where a message stands on its way out."""
 

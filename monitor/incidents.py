@@ -12,7 +12,7 @@ from models.noise import Incident
 from monitor import status
 from monitor.config import Config
 from monitor.routing import Place, places_named
-from monitor.status import AccountStatus, Status
+from monitor.status import LISTENING, AccountStatus, Status
 
 SICK_FOR = 3
 """Failures in a row from which a failing account is worth an alarm; blocked, gone or moved ones are at once."""
@@ -21,15 +21,20 @@ _OUTAGE_SHARE = 0.5
 _OUTAGE_LEAST = 3
 
 
-def watch(db: Database, config: Config, *, now: datetime) -> tuple[int, int]:
-    """Open an incident for each new cause and close those that are over, each with one message. Again does nothing."""
+def watch(db: Database, config: Config, *, now: datetime, listening: str = "") -> tuple[int, int]:
+    """Open an incident for each new cause and close those that are over, each with one message. Again does nothing.
+
+    ``listening`` is what keeps this process from hearing Slack's buttons, if anything does. Returns how many began and
+    how many ended. What only changes its form, as when one account's trouble turns out to be its platform's, ends
+    without a word.
+    """
     state = status.gather(db, config, now=now)
     with db.read() as session:
         stopped = list(
             session.execute(sa.select(Destination).where(col(Destination.stopped_at).is_not(None))).scalars()
         )
         known = {row.cause: row for row in session.execute(sa.select(Incident).where(_still_open())).scalars()}
-    causes = causes_of(state, stopped)
+    causes = causes_of(state, stopped, listening)
     if causes.keys() == known.keys():
         return 0, 0
     with db.write() as session:
@@ -44,14 +49,18 @@ def watch(db: Database, config: Config, *, now: datetime) -> tuple[int, int]:
         for row in over:
             row.closed_at = now
             session.add(row)
+            if _goes_on(row.cause, causes, state):
+                continue
             since = f"It lasted from {row.opened_at:%Y-%m-%d %H:%M} to {now:%Y-%m-%d %H:%M} UTC."
             _tell(session, config, row, "Over", f"{row.sentence}\n{since}", now)
     return len(fresh), len(over)
 
 
-def causes_of(state: Status, stopped: list[Destination]) -> dict[str, str]:
+def causes_of(state: Status, stopped: list[Destination], listening: str = "") -> dict[str, str]:
     """What needs a person now, by cause. When most accounts of a platform fail, that is one cause and not many."""
     causes: dict[str, str] = {}
+    if listening:
+        causes[LISTENING] = f"Nobody hears Slack's buttons and commands: {listening}"
     sick = [account for account in state.accounts if _is_sick(account)]
     watched: dict[str, int] = defaultdict(int)
     for account in state.accounts:
@@ -82,6 +91,16 @@ def causes_of(state: Status, stopped: list[Destination]) -> dict[str, str]:
         where = f"{place.channel} {place.destination}".strip()
         causes[f"destination:{place.channel}:{place.destination}"] = f"Alerts to {where} are stopped: {place.error}"
     return causes
+
+
+def _goes_on(cause: str, causes: dict[str, str], state: Status) -> bool:
+    """Whether the trouble of an account goes on under another name: in other health, or as its whole platform's."""
+    kind, _, rest = cause.partition(":")
+    if kind != "account":
+        return False
+    number = rest.partition(":")[0]
+    platforms = {f"platform:{account.platform}" for account in state.accounts if str(account.id) == number}
+    return bool(platforms & causes.keys()) or any(other.startswith(f"account:{number}:") for other in causes)
 
 
 def _is_sick(account: AccountStatus) -> bool:

@@ -14,7 +14,7 @@ from sqlmodel import Session, col
 
 from models.clock import utcnow
 from models.db import Database
-from models.flag import Alert, AlertState, Destination
+from models.flag import NOTHING_TO_SAY, Alert, AlertState, Destination
 from monitor.alerts import Channel, Message
 from monitor.errors import CannotLookUpError, DeliveryError
 
@@ -194,7 +194,7 @@ class _Lane:
     async def _deliver(self, alert: Alert, message: Message | None, before: AlertState) -> bool:
         """Send one claimed message. Returns whether the lane may go on."""
         if message is None:
-            await asyncio.to_thread(self._write, alert, AlertState.FAILED, error="nothing left to say")
+            await asyncio.to_thread(self._write, alert, AlertState.FAILED, error=NOTHING_TO_SAY)
             return True
         try:
             async with asyncio.timeout(SEND_TIMEOUT_S):

@@ -89,6 +89,8 @@ class Runner:
         self.stopping = asyncio.Event()
         self.poller = Poller(db, web, config, on_result=self._on_result, clock=clock)
         self.teller = Teller(db, config)
+        self.not_hearing: Callable[[], str] = lambda: ""
+        """Asks what keeps this process from hearing Slack's buttons; empty when nothing does."""
         self._tell = on_result
         self._fresh = asyncio.Event()
         self._fresh.set()
@@ -186,7 +188,7 @@ class Runner:
         now = self.clock()
         await asyncio.to_thread(noise.release, self.db, self.config, now=now)
         await asyncio.to_thread(digest.run, self.db, self.config, now=now)
-        await asyncio.to_thread(incidents.watch, self.db, self.config, now=now)
+        await asyncio.to_thread(incidents.watch, self.db, self.config, now=now, listening=self.not_hearing())
 
     async def sweep(self) -> None:
         """Ask for posts that are due for a check of their own."""

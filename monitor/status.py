@@ -2,7 +2,7 @@
 
 import itertools
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from statistics import median
 from typing import Any
 
@@ -12,7 +12,8 @@ from sqlmodel import Session, col
 from models.account import Account, Health
 from models.agency import Agency
 from models.db import Database
-from models.flag import Alert, AlertState, Destination, Flag
+from models.flag import NOTHING_TO_SAY, Alert, AlertState, Destination, Flag
+from models.noise import Incident
 from models.post import Authorship, Post, PostVersion
 from models.review import Review
 from monitor.config import Config
@@ -23,6 +24,10 @@ SICK = {Health.FAILING, Health.BLOCKED, Health.LOGIN_WALL, Health.GONE, Health.M
 """Health that a person must mend."""
 STUCK_S = 900.0
 """An outbox or a poll that is this late, in seconds, is a reason for alarm."""
+LISTENING = "listening:slack"
+"""The cause of an incident: nobody hears Slack's buttons."""
+_REFUSED_S = 86_400.0
+"""How long a message that was refused for good is a reason for alarm, in seconds."""
 _QUIET_FACTOR = 3
 _QUIET_NEEDS_POSTS = 8
 _LEAST_GAP_S = 86_400.0
@@ -94,7 +99,7 @@ def gather(db: Database, config: Config, *, now: datetime) -> Status:
         )
         status.reasons = [
             *(reason for account, overdue in accounts for reason in _account_reasons(account, overdue, config)),
-            *_outbox_reasons(session, outbox),
+            *outbox_reasons(session, now=now),
         ]
     return status
 
@@ -190,7 +195,9 @@ def _account_reasons(account: AccountStatus, overdue_s: float, config: Config) -
     return []
 
 
-def _outbox_reasons(session: Session, outbox: dict[str, Any]) -> list[str]:
+def outbox_reasons(session: Session, *, now: datetime) -> list[str]:
+    """What keeps messages from going out, or decisions from coming in, one sentence each; empty when all is well."""
+    outbox = _outbox(session, now)
     reasons = []
     for place in session.execute(sa.select(Destination).where(col(Destination.stopped_at).is_not(None))).scalars():
         where = f"{place.channel} {place.destination}".strip()
@@ -198,9 +205,20 @@ def _outbox_reasons(session: Session, outbox: dict[str, Any]) -> list[str]:
     if outbox["oldest_s"] is not None and outbox["oldest_s"] > STUCK_S:
         waiting = outbox["queued"] + outbox["sending"] + outbox["unknown"]
         reasons.append(f"{waiting} alerts wait, the oldest for {outbox['oldest_s'] / 60:.0f} minutes.")
-    if outbox["failed"]:
-        reasons.append(f"{outbox['failed']} alerts were refused for good.")
-    return reasons
+    refused = _count(
+        session,
+        sa.select(col(Alert.id)).where(
+            col(Alert.state) == AlertState.FAILED,
+            col(Alert.last_error) != NOTHING_TO_SAY,
+            col(Alert.attempted_at) >= now - timedelta(seconds=_REFUSED_S),
+        ),
+    )
+    if refused:
+        reasons.append(f"{refused} alerts were refused for good within a day.")
+    open_ones = sa.select(col(Incident.sentence)).where(
+        col(Incident.cause) == LISTENING, col(Incident.closed_at).is_(None)
+    )
+    return [*reasons, *session.execute(open_ones).scalars()]
 
 
 def _count(session: Session, of: Any) -> int:

@@ -1,6 +1,7 @@
 """``sheriffwatch poll``, ``run``, ``status`` and ``send-test``"""
 
 import contextlib
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -142,23 +143,25 @@ def run(
                     if web:
                         await _serve_page(beside, space)
                     if slack:
-                        await _listen_to_slack(beside, space, net)
+                        runner.not_hearing = await _listen_to_slack(beside, space, net)
                     await runner.run()
 
         run_async(work)
 
 
-async def _listen_to_slack(beside: contextlib.AsyncExitStack, space: Workspace, net: Web) -> None:
-    """Polling goes on without the listener, as it does without the page."""
+async def _listen_to_slack(beside: contextlib.AsyncExitStack, space: Workspace, net: Web) -> Callable[[], str]:
+    """Polling goes on without the listener, as it does without the page. Returns how to ask what is wrong with it."""
     from monitor.slack.listening import listening
 
     try:
-        how = await beside.enter_async_context(listening(space.db, space.config, net))
+        listener = await beside.enter_async_context(listening(space.db, space.config, net))
     except SheriffwatchError as error:
-        err.print(f"{error} Everything else runs.", markup=False, soft_wrap=True)
-        return
-    if how:
-        err.print(f"Listening to Slack by {how}.", markup=False)
+        sentence = str(error)
+        err.print(f"{sentence} Everything else runs.", markup=False, soft_wrap=True)
+        return lambda: sentence
+    if listener.how:
+        err.print(f"Listening to Slack by {listener.how}.", markup=False)
+    return listener.trouble
 
 
 async def _serve_page(beside: contextlib.AsyncExitStack, space: Workspace) -> None:

@@ -97,8 +97,8 @@ async def _listen(space: Workspace) -> None:
                 await pipeline.alert(space.db, space.config, sole_sender=space.db.is_sqlite)
 
     try:
-        async with space.web() as net, listening(space.db, space.config, net, after=show) as how:
-            err.print(f"Listening to Slack by {plain(how)}. Ctrl-C or SIGTERM ends it.", markup=False)
+        async with space.web() as net, listening(space.db, space.config, net, after=show) as listener:
+            err.print(f"Listening to Slack by {plain(listener.how)}. Ctrl-C or SIGTERM ends it.", markup=False)
             await stopping.wait()
     finally:
         await outbox.close(space.config.ready_channels)

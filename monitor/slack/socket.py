@@ -21,6 +21,8 @@ log = structlog.get_logger()
 
 PERMANENT_S = 900.0
 """After an error that only a person can mend the connection is tried again this many seconds later."""
+LASTING_S = 300.0
+"""A connection that has been broken for this many seconds is told to people."""
 _LONGEST_S = 60.0
 _SHORT_LIFE_S = 10.0
 """A connection that Slack ends sooner than that was no success: the next one waits, so that nothing is hammered."""
@@ -36,6 +38,16 @@ class SocketMode:
         self._desk = desk
         self.error = ""
         """What keeps the connection from standing; empty when it stands."""
+        self._broken_since: float | None = None
+        self._permanent = False
+
+    @property
+    def trouble(self) -> str:
+        """What a person should know of: an error that only a person can mend, or that lasts. Empty when all is well."""
+        if self._broken_since is None or not self.error:
+            return ""
+        lasts = time.monotonic() - self._broken_since >= LASTING_S
+        return self.error if self._permanent or lasts else ""
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Listen until told to stop; a broken connection is opened again, at growing distances."""
@@ -48,17 +60,21 @@ class SocketMode:
                 wait_s = min(2.0**failures, _LONGEST_S) if failures > 1 else 0.0
             except DeliveryError as error:
                 failures += 1
-                self.error = str(error)
+                self._broke(str(error), permanent=error.permanent)
                 wait_s = PERMANENT_S if error.permanent else error.retry_after or min(2.0**failures, _LONGEST_S)
                 log.warning("slack.not_listening", error=self.error, again_in_s=wait_s)
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
                 failures += 1
-                self.error = f"the connection to Slack broke ({type(error).__name__})"
+                self._broke(f"the connection to Slack broke ({type(error).__name__})")
                 wait_s = min(2.0**failures, _LONGEST_S)
                 log.info("slack.connection_broke", error=type(error).__name__, again_in_s=wait_s)
             if wait_s:
                 await _sleep(wait_s, stopping)
         await self._desk.finish()
+
+    def _broke(self, error: str, *, permanent: bool = False) -> None:
+        self.error, self._permanent = error, permanent
+        self._broken_since = self._broken_since or time.monotonic()
 
     async def _listen(self, stopping: asyncio.Event) -> None:
         client = SlackClient(self._slack.base_url, self._slack.app_token.get_secret_value())
@@ -97,7 +113,7 @@ class SocketMode:
             log.warning("slack.frame_unreadable")
             return False
         if kind == "hello":
-            self.error = ""
+            self.error, self._broken_since, self._permanent = "", None, False
             log.info("slack.listening")
         elif kind == "disconnect":
             if frame.get("reason") == "link_disabled":

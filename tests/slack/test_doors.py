@@ -98,12 +98,24 @@ def test_a_frame_that_asks_for_nothing_is_acknowledged(room, frame):
     assert count(room, Review) == 0
 
 
+def test_a_short_break_is_nobodys_trouble_and_a_long_one_is(room, monkeypatch):
+    from monitor.slack import socket as socket_module
+
+    room.config.ready_channels["slack"].base_url = "http://127.0.0.1:9/api/"
+    with socket_mode(room) as socket:
+        wait_until(lambda: socket.error)
+        assert socket.trouble == ""
+        monkeypatch.setattr(socket_module, "LASTING_S", 0.0)
+        assert "could not be reached" in socket.trouble
+
+
 def test_a_wrong_app_token_is_told_once_and_not_hammered(room):
     room.slack.app_token = "xapp-another"
     with socket_mode(room) as socket:
         wait_until(lambda: socket.error)
         time.sleep(0.3)
     assert "invalid_auth" in socket.error
+    assert socket.trouble == socket.error, "only a person can mend it, so people are told"
     assert len([method for method, _ in room.slack.calls if method == "apps.connections.open"]) == 1
 
 

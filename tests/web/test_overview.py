@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from models import Account, Agency, ClassifierVersion, DriftReading, Flag
+from models import Account, Agency, Alert, ClassifierVersion, Destination, DriftReading, Flag
 from models.account import Health
 from models.clock import utcnow
 from tests.monitor.made_posts import make_office, make_post, make_version
@@ -94,3 +94,16 @@ async def test_only_watched_accounts_are_counted(db, log_in, a_season):
     said = words((await log_in("Ana", "viewer").get("/overview")).text)
     assert "Accounts watched 2" in said
     assert "Nevada: no agency is watched" in said
+
+
+async def test_the_overview_says_when_alerts_are_stopped_and_how_long_the_queue_waits(log_in, db, a_season):
+    now = utcnow()
+    with db.write() as session:
+        error = "Slack says token_revoked: the token was revoked <b>"
+        session.add(Destination(channel="slack", stopped_at=now, error=error))
+        late = now - timedelta(minutes=40)
+        session.add(Alert(channel="slack", dedupe_key="x", kind="health", created_at=late, next_attempt_at=late))
+    page = (await log_in("Ana", "viewer").get("/overview")).text
+    assert "Alerts to slack are stopped: Slack says token_revoked" in page
+    assert "<b>" not in page.split("token_revoked", 1)[1][:60]
+    assert "1 alerts wait, the oldest for 40 minutes." in page

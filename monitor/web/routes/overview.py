@@ -17,6 +17,7 @@ from monitor import overview
 from monitor.errors import SheriffwatchError
 from monitor.learning import drift
 from monitor.overview import Condition, Overview
+from monitor.status import outbox_reasons
 from monitor.versions import active_row
 from monitor.web import tiles
 from monitor.web.charts import columns, shares
@@ -39,6 +40,7 @@ def show(visit: Visit) -> Response:
         readings = _readings(session, row.version) if row else []
         concerns = drift.concerns(session, visit.config, readings[0].week, row.version) if row and readings else []
         broken = _broken(session, found)
+        stuck = outbox_reasons(session, now=visit.now)
     figures, trouble = figures_of(visit, row)
     flagged_most = max((agency.count.flagged for agency in found.agencies[:TOP]), default=0)
     by_theme = found.weekly.by_theme
@@ -61,6 +63,7 @@ def show(visit: Visit) -> Response:
         most=max(1, flagged_most, found.agencies[0].count.confirmed if found.agencies else 0),
         health_pieces=shares([(word.value, number / max(1, sum(health.values()))) for word, number in health.items()]),
         broken=broken,
+        stuck=stuck,
         row=row,
         figures=figures,
         trouble=trouble,
