@@ -83,6 +83,17 @@ def add(db: Database, wanted: HandPost, *, now: datetime) -> Added:
         return _keep(session, wanted, fetched, words, now)
 
 
+def queue(db: Database, post_id: int, *, by: str, note: str = "", now: datetime) -> bool:
+    """Put a post that is kept already before people. False when it was flagged before; nothing is changed then."""
+    with db.write() as session:
+        if session.execute(sa.select(col(Flag.id)).where(col(Flag.post_id) == post_id)).scalar() is not None:
+            return False
+        session.add(Flag(post_id=post_id, probability=0.0, origin="person", created_at=now))
+        data = {"note": note}
+        session.add(Event(at=now, kind="post.queued_by_hand", actor=by, subject=f"post:{post_id}", data=data))
+        return True
+
+
 def kept_already(session: Session, account_id: int, url: str) -> Post | None:
     """A post of this link that is kept from the account, or from another one of its agency."""
     account = session.get(Account, account_id)

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,23 +12,22 @@ import structlog
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
-from models.account import Account
 from models.clock import utcnow
 from models.db import Database, DatabaseError
 from models.flag import Alert, Flag
 from models.review import Review
 from models.slackperson import SlackRequest
-from monitor import accounts, byhand, posts
+from monitor import byhand, posts
 from monitor.alerts.slack import Slack
 from monitor.config import Config
-from monitor.errors import SheriffwatchError, UsageError
+from monitor.errors import SheriffwatchError
 from monitor.http import Web
 from monitor.review import verdicts
-from monitor.scoring import TEST_PLATFORM
-from monitor.slack import buttons, commands, modals
+from monitor.slack import buttons, commands, handposts, modals
 from monitor.slack.answers import Answers, private
 from monitor.slack.buttons import Match
 from monitor.slack.effects import Decide, Effect, KeepByHand, Object, Open, TakeBack, Whisper
+from monitor.slack.handposts import Whose
 from monitor.slack.payloads import Asked, Command, PayloadError, Press, Request, Shortcut, Submission, read
 from monitor.slack.people import People
 from monitor.threads import Teller
@@ -158,27 +157,18 @@ class Desk:
         await self._carry_out(press.by, buttons.on_press(press, match, reviewer))
 
     async def _shortcut(self, shortcut: Shortcut) -> None:
-        if shortcut.name != modals.BY_HAND:
+        if shortcut.name != handposts.NAME:
             return
-        with self.db.read() as session:
-            known = session.execute(
-                sa.select(col(Account.id), col(Account.name), col(Account.address), col(Account.platform))
-                .where(col(Account.platform) != TEST_PLATFORM)
-                .order_by(sa.func.lower(col(Account.name)), col(Account.id))
-            ).all()
-        if not known:
-            await self._answers.say(shortcut.by, "No account is watched yet: /sheriffwatch add URL first.")
-            return
-        named = [(account_id, f"{name or address} ({platform})") for account_id, name, address, platform in known]
-        await self._carry_out(shortcut.by, [Open(modals.by_hand(shortcut, named))])
+        effects = await asyncio.to_thread(self._hand_form, shortcut)
+        await self._carry_out(shortcut.by, effects)
 
     async def _submission(self, form: Submission, reviewer: str) -> Taken:
         if form.form == modals.MORE:
             number = int(form.about) if form.about.isascii() and form.about.isdigit() else None
             match = await asyncio.to_thread(self._match, number)
             effects = modals.on_more(form, match.post_id if match else None, reviewer)
-        elif form.form == modals.BY_HAND:
-            effects = modals.on_by_hand(form, await asyncio.to_thread(self._account, form), reviewer)
+        elif form.form == handposts.NAME:
+            effects = handposts.on_submission(form, await asyncio.to_thread(self._whose, form), reviewer)
         else:
             return Taken({})
         wrong = next((effect for effect in effects if isinstance(effect, Object)), None)
@@ -207,9 +197,7 @@ class Desk:
                 else:
                     await self._answers.say(by, "There is no verdict of yours from the last ten minutes to take back.")
             elif isinstance(effect, KeepByHand):
-                added = await asyncio.to_thread(byhand.add, self.db, effect.post, now=now)
-                said = "waits for review" if added.new else "was there already"
-                await self._answers.say(by, f"Thank you: post {added.post_id} {said}.")
+                await self._answers.say(by, await asyncio.to_thread(self._keep, effect, now))
 
     async def _show(self, now: datetime) -> None:
         await asyncio.to_thread(self._teller.update, now=now)
@@ -255,13 +243,28 @@ class Desk:
             kept = posts.get(session, post_id) if post_id is not None else None
         return Match(str(alert_id), kept) if kept is not None else None
 
-    def _account(self, form: Submission) -> int | None:
-        word = (form.values.get("account") or "").strip()
-        try:
-            with self.db.read() as session:
-                return accounts.find(session, [word])[0].id if word else None
-        except UsageError:
-            return None
+    def _hand_form(self, shortcut: Shortcut) -> list[Effect]:
+        with self.db.read() as session:
+            return handposts.on_shortcut(session, shortcut)
+
+    def _whose(self, form: Submission) -> Whose:
+        with self.db.read() as session:
+            return handposts.whose(session, form)
+
+    def _keep(self, effect: KeepByHand, now: datetime) -> str:
+        """Keep a post and say what became of it. One of this link that is kept already only comes before people."""
+        post = effect.post
+        if effect.agency_id is not None:
+            account_id = byhand.account_of(self.db, effect.agency_id, post.url, by=post.by, now=now)
+            post = replace(post, account_id=account_id)
+        with self.db.read() as session:
+            before = byhand.kept_already(session, post.account_id, post.url)
+        if before is not None and before.id is not None:
+            new = byhand.queue(self.db, before.id, by=post.by, note=post.note, now=now)
+            said = "was kept already and waits for review now" if new else "was there already"
+            return f"Thank you: post {before.id} {said}."
+        added = byhand.add(self.db, post, now=now)
+        return f"Thank you: post {added.post_id} {'waits for review' if added.new else 'was there already'}."
 
     def _take_back(self, effect: TakeBack, now: datetime) -> bool:
         with self.db.read() as session:

@@ -42,6 +42,8 @@ class KeepByHand:
     """Keep a post that somebody brought."""
 
     post: HandPost
+    agency_id: int | None = None
+    """The agency it belongs to, where its place is not watched: an account that stands for the place is made."""
 
 
 @dataclass(frozen=True)

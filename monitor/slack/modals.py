@@ -1,24 +1,19 @@
-"""Forms: the one with everything about a match, and the one that takes a post by hand."""
+"""Forms: the one with everything about a match, and the parts that all forms are made of."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from models.review import Review, Verdict
 from monitor.alerts._slack_blocks import REASONS as REASON_LABELS
 from monitor.alerts._slack_parts import Block, clean, cut, line, option, plain, words
-from monitor.byhand import HandPost, check_link
-from monitor.errors import UsageError
 from monitor.posts import KeptPost
 from monitor.review.verdicts import REASONS, THEMES, Decision
-from monitor.slack.effects import Decide, Effect, KeepByHand, Object, Whisper
-from monitor.slack.payloads import Shortcut, Submission, unescape
+from monitor.slack.effects import Decide, Effect, Object, Whisper
+from monitor.slack.payloads import Submission
 
-MORE, BY_HAND = "triage_more", "send_to_sheriffwatch"
+MORE = "triage_more"
 MOST_NOTE = 3000
 _PART, _MOST_PARTS, _MOST_VERSIONS = 2900, 6, 8
-_MOST_ACCOUNTS = 100
-_URL = re.compile(r"https?://[^\s<>|]+")
 _VERDICTS = {"confirmed": "Confirm", "rejected": "Reject", "unsure": "Unsure"}
 
 
@@ -27,36 +22,16 @@ def more(alert_id: str, kept: KeptPost, reviewer: str) -> dict[str, Any]:
     mine = next((review for review in reversed(kept.reviews) if review.reviewer == reviewer), None)
     named = (mine.themes if mine else kept.score.theme_list if kept.score else []) or []
     blocks: list[Block] = [
-        _input("verdict", "Verdict", _radio(mine)),
-        _input("reason", "Reason, when you reject", _reasons(mine), optional=True),
-        _input("themes", "Themes, when you confirm", _themes(named), optional=True),
-        _input("severe", "Severe", _severe(mine), optional=True),
-        _input("note", "Note for colleagues", _note(mine), optional=True),
+        field("verdict", "Verdict", _radio(mine)),
+        field("reason", "Reason, when you reject", _reasons(mine), optional=True),
+        field("themes", "Themes, when you confirm", _themes(named), optional=True),
+        field("severe", "Severe", _severe(mine), optional=True),
+        field("note", "Note for colleagues", _note(mine), optional=True),
         {"type": "divider"},
         *_whole_text(kept),
         *_versions(kept),
     ]
-    return _modal(MORE, "Match", blocks, alert_id)
-
-
-def by_hand(shortcut: Shortcut, accounts: Sequence[tuple[int, str]]) -> dict[str, Any]:
-    """The form that takes a link or text into the queue, filled in from the message it was called on."""
-    found = _URL.search(shortcut.text)
-    if len(accounts) <= _MOST_ACCOUNTS:
-        choice: Block = {
-            "type": "static_select",
-            "action_id": "value",
-            "options": [option(name, str(account_id)) for account_id, name in accounts],
-        }
-    else:
-        choice = {"type": "plain_text_input", "action_id": "value", "max_length": 200}
-    blocks = [
-        _input("account", "Whose post it is", choice),
-        _input("link", "Link", _typed(clean(found.group(0))[:2000] if found else "", 2000), optional=True),
-        _input("text", "The words of the post", _typed(_unescape(shortcut.text), 3000, lines=True), optional=True),
-        _input("note", "Note for colleagues", _typed("", 1000), optional=True),
-    ]
-    return _modal(BY_HAND, "Send to sheriffwatch", blocks, "")
+    return modal(MORE, "Match", blocks, alert_id)
 
 
 def on_more(form: Submission, post_id: int | None, reviewer: str) -> list[Effect]:
@@ -87,21 +62,8 @@ def on_more(form: Submission, post_id: int | None, reviewer: str) -> list[Effect
     return [Decide(decision)]
 
 
-def on_by_hand(form: Submission, account_id: int | None, reviewer: str) -> list[Effect]:
-    """The post of a submitted form, or what is wrong with it."""
-    text = (form.values.get("text") or "").strip()
-    if account_id is None:
-        return [Object({"account": "No account of this name is watched."})]
-    try:
-        url = check_link(form.values.get("link") or "")
-    except UsageError as error:
-        return [Object({"link": str(error)})]
-    if not text:
-        return [Object({"text": "Give the words of the post; a link alone cannot be scored."})]
-    return [KeepByHand(HandPost(account_id, url, text, by=reviewer, note=(form.values.get("note") or "").strip()))]
-
-
-def _modal(name: str, title: str, blocks: Sequence[Block], about: str) -> dict[str, Any]:
+def modal(name: str, title: str, blocks: Sequence[Block], about: str) -> dict[str, Any]:
+    """A form. ``about`` comes back with it."""
     return {
         "type": "modal",
         "callback_id": name,
@@ -113,7 +75,8 @@ def _modal(name: str, title: str, blocks: Sequence[Block], about: str) -> dict[s
     }
 
 
-def _input(name: str, label: str, element: Mapping[str, Any], *, optional: bool = False) -> Block:
+def field(name: str, label: str, element: Mapping[str, Any], *, optional: bool = False) -> Block:
+    """One field of a form; ``name`` is where its value and what is wrong with it belong."""
     return {"type": "input", "block_id": name, "label": plain(label), "element": dict(element), "optional": optional}
 
 
@@ -143,10 +106,11 @@ def _severe(mine: Review | None) -> Block:
 
 
 def _note(mine: Review | None) -> Block:
-    return _typed(mine.note[:MOST_NOTE] if mine else "", MOST_NOTE, lines=True)
+    return typed(mine.note[:MOST_NOTE] if mine else "", MOST_NOTE, lines=True)
 
 
-def _typed(text: str, most: int, *, lines: bool = False) -> Block:
+def typed(text: str, most: int, *, lines: bool = False) -> Block:
+    """A place to type in, filled with ``text``."""
     element: Block = {"type": "plain_text_input", "action_id": "value", "multiline": lines, "max_length": most}
     return element | ({"initial_value": text[:most]} if text else {})
 
@@ -174,9 +138,3 @@ def _versions(kept: KeptPost) -> list[Block]:
         quoted = {"type": "rich_text_quote", "elements": [words(cut(line(version.readable()) or " ", 1500))]}
         blocks.append({"type": "rich_text", "elements": [quoted]})
     return blocks
-
-
-def _unescape(text: str) -> str:
-    """A message's text as it was typed: Slack hands it over with its three characters escaped and links in ``<>``."""
-    shown = re.sub(r"<(https?://[^|>]+)(\|[^>]*)?>", r"\1", text)
-    return clean(unescape(shown))

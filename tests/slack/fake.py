@@ -190,6 +190,12 @@ class FakeSlack:
         return socket
 
     async def _chat_postMessage(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:  # noqa: N802
+        if str(body.get("channel")).startswith("U"):  # to one person, in the app's own conversation with them
+            wrong = faults_of(body)
+            if wrong:
+                return _refuse(wrong)
+            self.whispers.append(body)
+            return web.json_response({"ok": True, "channel": "D0", "ts": f"{self.clock_s():.6f}"})
         self.times.append(time.monotonic())
         fault = self.faults.popleft() if self.faults else self.always
         early = self._early(request, fault, body)

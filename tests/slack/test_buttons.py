@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from models import Account, Alert, Destination, Event, Flag, Review, SameWords, User, UserRole, Verdict
+from models import Alert, Destination, Event, Flag, Review, SameWords, User, UserRole, Verdict
 from models.clock import utcnow
 from monitor.review import verdicts
 from monitor.review.verdicts import Decision
@@ -245,41 +245,6 @@ def test_a_form_that_cannot_be_stored_says_so_in_the_form(room):
         assert answer["response_action"] == "errors"
         assert list(answer["errors"]) == [block]
     assert reviews(room) == []
-
-
-def test_a_post_is_sent_into_the_queue_by_hand_from_a_message(room):
-    shortcut = {
-        "type": "message_action",
-        "callback_id": "send_to_sheriffwatch",
-        "user": {"id": DANA, "name": "dana"},
-        "team": {"id": room.slack.team},
-        "channel": {"id": room.slack.channel},
-        "message": {"text": "Look: <https://social.example/p/1|here> they say &lt;illegals&gt;", "ts": "1.2"},
-        "trigger_id": "t",
-        "response_url": f"{room.slack.url}/respond",
-    }
-    room.take(shortcut)
-    (view,) = room.slack.views
-    fields = {block["block_id"]: block["element"] for block in view["blocks"]}
-    assert fields["link"]["initial_value"] == "https://social.example/p/1"
-    assert "<illegals>" in fields["text"]["initial_value"]
-    with room.db.read() as session:
-        account = session.execute(sa.select(Account.id)).scalar()
-    form = {
-        "account": {"type": "static_select", "selected_option": {"value": str(account)}},
-        "link": {"type": "plain_text_input", "value": "https://social.example/p/1"},
-        "text": {"type": "plain_text_input", "value": "They are illegals, all of them."},
-        "note": {"type": "plain_text_input", "value": None},
-    }
-    assert room.take(room.form(form, name="send_to_sheriffwatch", about="")) == [{}]
-    with room.db.read() as session:
-        flag = session.execute(sa.text("SELECT origin, post_id FROM flag ORDER BY id DESC")).first()
-    assert flag.origin == "person"
-    assert events(room, "post.by_hand")[0].actor == f"slack:{DANA}"
-    (answer,) = room.take(
-        room.form({**form, "link": {"type": "plain_text_input", "value": "javascript:x"}}, name="send_to_sheriffwatch")
-    )
-    assert list(answer["errors"]) == ["link"]
 
 
 NONSENSE = [

@@ -9,7 +9,7 @@ from models import Account, Agency, Post, PostVersion
 from monitor.alerts import Said
 from monitor.alerts._slack_blocks import blocks_of, fallback_text
 from monitor.posts import KeptPost
-from monitor.slack import modals
+from monitor.slack import handposts, modals
 from monitor.slack.answers import private
 from monitor.slack.payloads import Asked, Shortcut
 from tests.alerts.test_slack import HOSTILE, MESSAGE, mrkdwn_of, with_text
@@ -85,7 +85,16 @@ def test_no_form_can_be_broken():
         view = modals.more("42", kept, "dana")
         assert view_faults_of(view) == "", text[:40]
         assert mrkdwn_of(view) == []
-        shortcut = Shortcut(Asked("U0DANA", text, "T0TEST"), "send_to_sheriffwatch", text)
-        form = modals.by_hand(shortcut, [(1, text or " ")])
-        assert view_faults_of(form) == "", text[:40]
-        assert mrkdwn_of(form) == []
+
+
+def test_no_message_can_break_the_form_it_is_sent_in_with(db):
+    with db.write() as session:
+        for number, text in enumerate(HOSTILE):
+            named = text.replace("\x00", "")[:200]
+            session.add(Account(platform="feed", address=f"{number}.test", name=named))
+        session.flush()
+        for text in HOSTILE:
+            shortcut = Shortcut(Asked("U0DANA", text, "T0TEST"), handposts.NAME, f"https://a.example/p {text}")
+            (effect,) = handposts.on_shortcut(session, shortcut)
+            assert view_faults_of(effect.view) == "", text[:40]
+            assert mrkdwn_of(effect.view) == []
