@@ -26,7 +26,7 @@ test: $(STAMP)  ## The quick tests, under a minute
 	$(BIN)/python -m pytest -q -n 2
 
 test-slow: $(STAMP)  ## The slow tests: PostgreSQL, kill -9, retraining
-	$(BIN)/python -m pytest -q -m slow
+	$(BIN)/python -m pytest -q -m slow -rs
 
 lint: $(STAMP)  ## ruff and mypy
 	$(BIN)/ruff check .

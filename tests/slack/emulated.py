@@ -20,6 +20,8 @@ EMULATE, NODE = "emulate@0.12.2", "node@22"
 SCOPES = ["chat:write", "channels:read", "channels:history", "files:write", "files:read"]
 TOKEN, NARROW_TOKEN = "xoxb-all-scopes", "xoxb-reads-only"
 _INSTALL_S, _START_S = 300, 30
+_AGAIN_S = (2, 10)
+"""Pauses before an installation is tried again."""
 
 
 @dataclass
@@ -46,32 +48,48 @@ class Emulator:
         return listed[::-1]
 
 
+class EmulatorMissingError(Exception):
+    """The package is not there and cannot be installed; the text says why."""
+
+
 def installed() -> Path:
-    """The folder that holds the package, which is installed if need be. Skips the test where that cannot be."""
+    """The folder that holds the package, which is installed if need be. Raises EmulatorMissingError."""
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sheriffwatch-tests" / "emulate-0.12.2"
     if (folder / "installed").exists():
         return folder
     npm = shutil.which("npm")
     if npm is None:
-        pytest.skip("npm is not installed (apt-get install npm): the Slack emulator is an npm package")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    done = subprocess.run(
-        [npm, "install", "--no-audit", "--no-fund", "--prefix", str(folder), EMULATE, NODE],
-        capture_output=True,
-        text=True,
-        timeout=_INSTALL_S,
-    )
-    if done.returncode:
-        pytest.skip(f"npm cannot install {EMULATE}: {done.stderr.strip()[-200:]}")
-    (folder / "installed").touch()
-    return folder
+        raise EmulatorMissingError("npm is not installed (apt-get install npm): the Slack emulator is an npm package")
+    for pause_s in (0, *_AGAIN_S):
+        time.sleep(pause_s)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        done = subprocess.run(
+            [npm, "install", "--no-audit", "--no-fund", "--prefix", str(folder), EMULATE, NODE],
+            capture_output=True,
+            text=True,
+            timeout=_INSTALL_S,
+        )
+        if done.returncode == 0:
+            (folder / "installed").touch()
+            return folder
+    raise EmulatorMissingError(f"npm cannot install {EMULATE}: {done.stderr.strip()[-200:]}")
+
+
+def installed_or_skipped() -> Path:
+    """As :func:`installed`; where that cannot be, the test is skipped, or fails where the environment says so."""
+    try:
+        return installed()
+    except EmulatorMissingError as error:
+        if os.environ.get("SHERIFFWATCH_TESTS_EMULATOR") == "required":
+            pytest.fail(str(error))
+        pytest.skip(str(error))
 
 
 @contextmanager
 def running(scratch: Path) -> Iterator[Emulator]:
     """An emulator on a loopback port, strict about scopes."""
-    packages = installed() / "node_modules"
+    packages = installed_or_skipped() / "node_modules"
     seed = {
         "slack": {
             "team": {"name": "Example", "domain": "example"},
@@ -116,3 +134,10 @@ def _ready(emulator: Emulator, process: subprocess.Popen[bytes], log: Path) -> E
             time.sleep(0.1)
     emulator.channel = next(channel["id"] for channel in channels if channel["name"] == "alerts")
     return emulator
+
+
+if __name__ == "__main__":
+    try:
+        print(f"{EMULATE} with {NODE} is installed in {installed()}")
+    except EmulatorMissingError as error:
+        raise SystemExit(f"{error}; the tests against it will skip") from None
