@@ -42,6 +42,7 @@ _REDUCE = {
     "thread_not_found",
 }
 PLACE_IS_GONE = frozenset({"channel_not_found", "not_in_channel", "is_archived", "restricted_action"})
+_LATE = frozenset({"expired_trigger_id", "trigger_expired", "trigger_exchanged", "exchanged_trigger_id"})
 _PASSING = {"internal_error", "fatal_error", "service_unavailable", "request_timeout"}
 _READS = frozenset(
     {
@@ -143,6 +144,8 @@ def fault(word: str, status: int, headers: dict[str, Any]) -> SlackError:
     lowered = {str(key).lower(): value for key, value in headers.items()}
     if status == 429 or word in ("ratelimited", "rate_limited"):
         made = SlackError("Slack asks us to slow down", retry_after=_seconds(lowered.get("retry-after")))
+    elif word in _LATE:
+        made = SlackError("the form took longer than the three seconds that Slack waits; press again")
     elif word in _PERMANENT:
         made = SlackError(f"Slack says {word}: {_PERMANENT[word]}", permanent=True)
     elif word in _REDUCE:

@@ -14,6 +14,7 @@ import structlog
 from pydantic import Field, PrivateAttr, SecretStr
 
 from monitor.alerts import Channel, Message
+from monitor.alerts._picture import kind_of, shown_anywhere
 from monitor.alerts._slack_blocks import blocks_of, fallback_text, in_words, said_lines, whole_text
 from monitor.alerts._slack_client import CANNOT_UPDATE, PLACE_IS_GONE, SlackClient, SlackError, fault
 from monitor.alerts._slack_parts import Block, cut, mrkdwn, plain
@@ -141,7 +142,7 @@ class Slack(Channel):
                 metadata = item.get("metadata") or {}
                 payload = metadata.get("event_payload") or {}
                 if metadata.get("event_type") == EVENT_TYPE and str(payload.get("alert_id")) == message.id:
-                    return {"channel": place, "ts": item["ts"]}
+                    return {"channel": place, "ts": item["ts"], **_file_in(item)}
             cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
             if not cursor:
                 return None
@@ -199,18 +200,19 @@ class Slack(Channel):
 
     async def _post_with_picture(self, message: Message, blocks: list[Block]) -> dict[str, Any]:
         """A picture that cannot be uploaded or shown costs nobody the message."""
+        picture = await asyncio.to_thread(shown_anywhere, message.picture or b"")
+        name = f"alert-{message.id}.{kind_of(picture) or 'png'}"
         try:
-            file_id = await self._web().upload(f"alert-{message.id}.png", message.picture or b"", message.picture_alt)
+            file_id = await self._web().upload(name, picture, message.picture_alt)
         except DeliveryError as error:
             if error.retry_after:
                 raise
             log.warning("slack.picture_refused", alert=message.id, error=str(error))
             return await self._post(message, [*blocks, *in_words(message)])
-        alt = cut(message.picture_alt or "The picture of the post", 2000)
-        shown = {"type": "image", "slack_file": {"id": file_id}, "alt_text": plain(alt)["text"]}
         for wait_s in _FILE_READY_S:
             try:
-                return await self._post(message, [*blocks[:3], shown, *blocks[3:]])
+                receipt = await self._post(message, _with_picture(blocks, message, file_id))
+                return receipt | {"file": file_id}
             except SlackError as error:
                 if not error.reduce:
                     raise
@@ -220,7 +222,10 @@ class Slack(Channel):
     async def _update(self, message: Message) -> dict[str, Any]:
         """Give a message its new form. Where that is not allowed any more, say in its thread what was decided."""
         place = message.replaces
-        for blocks in (blocks_of(message, buttons=self.listens), None):
+        whole = blocks_of(message, buttons=self.listens)
+        if place.get("file"):
+            whole = _with_picture(whole, message, str(place["file"]))
+        for blocks in (whole, None):
             try:
                 await self.call(
                     "chat.update",
@@ -266,3 +271,16 @@ class Slack(Channel):
 
 def _metadata(message: Message) -> dict[str, Any]:
     return {"event_type": EVENT_TYPE, "event_payload": {"alert_id": message.id}}
+
+
+def _with_picture(blocks: list[Block], message: Message, file_id: str) -> list[Block]:
+    """The blocks with a picture that was uploaded, below the words it belongs to."""
+    alt = cut(message.picture_alt or "The picture of the post", 2000)
+    shown = {"type": "image", "slack_file": {"id": file_id}, "alt_text": plain(alt)["text"]}
+    return [*blocks[:3], shown, *blocks[3:]]
+
+
+def _file_in(item: dict[str, Any]) -> dict[str, str]:
+    """The uploaded picture of a message in the channel's history, as its receipt keeps it."""
+    files = [block.get("slack_file") or {} for block in item.get("blocks") or [] if block.get("type") == "image"]
+    return next(({"file": str(file["id"])} for file in files if file.get("id")), {})

@@ -19,7 +19,7 @@ from starlette.routing import Route
 from monitor.alerts.slack import Slack
 from monitor.errors import SheriffwatchError
 from monitor.slack.desk import Desk, Work
-from monitor.slack.signature import MOST_BYTES, is_slacks, looks_signed
+from monitor.slack.signature import MOST_AGE_S, MOST_BYTES, is_slacks, looks_signed, minutes_off
 
 log = structlog.get_logger()
 
@@ -106,6 +106,9 @@ async def _signed_body(request: Request, secret: str, now_s: Callable[[], float]
     """The raw body of a request that Slack signed, or the refusal. Nothing is read of what cannot be signed."""
     headers = request.headers.raw
     if not looks_signed(headers, now_s=now_s()):
+        off = minutes_off(headers, now_s=now_s())
+        if off is not None and abs(off) * 60 > MOST_AGE_S:
+            return _refused(f"its time is {off:+.0f} minutes off this computer's clock; compare the clock with Slack's")
         return _refused("headers")
     length = request.headers.get("content-length", "")
     if length.isdigit() and int(length) > MOST_BYTES:

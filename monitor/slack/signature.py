@@ -28,6 +28,12 @@ def looks_signed(headers: Iterable[tuple[bytes, bytes]], *, now_s: float) -> boo
     return _is_plausible(stamp, _only(headers, b"x-slack-signature")) and abs(now_s - int(stamp)) <= MOST_AGE_S
 
 
+def minutes_off(headers: Iterable[tuple[bytes, bytes]], *, now_s: float) -> float | None:
+    """How many minutes the time a request claims lies before ``now_s``; None for one that claims no time."""
+    stamp = _only(headers, b"x-slack-request-timestamp")
+    return (now_s - int(stamp)) / 60 if stamp.isdigit() and len(stamp) <= 12 else None
+
+
 def sign(secret: str, stamp: int, body: bytes) -> str:
     """The signature that Slack would put on a body."""
     return "v0=" + hmac.new(secret.encode(), f"v0:{stamp}:".encode() + body, hashlib.sha256).hexdigest()

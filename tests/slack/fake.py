@@ -48,6 +48,7 @@ class FakeSlack:
         self.channels = {self.channel, "C0OHIO", "C0HEALTH"}
         self.messages: list[dict[str, Any]] = []
         self.views: list[dict[str, Any]] = []
+        self.used_triggers: set[str] = set()
         self.whispers: list[dict[str, Any]] = []
         self.files: dict[str, dict[str, Any]] = {}
         self.calls: list[tuple[str, dict[str, Any]]] = []
@@ -260,6 +261,9 @@ class FakeSlack:
     async def _views_open(self, _request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
         if not body.get("trigger_id"):
             return _refuse("invalid_trigger_id")
+        if body["trigger_id"] in self.used_triggers:
+            return _refuse("exchanged_trigger_id")
+        self.used_triggers.add(body["trigger_id"])
         wrong = view_faults_of(body.get("view") or {})
         if wrong:
             return _refuse("invalid_arguments", detail=wrong)

@@ -18,7 +18,7 @@ def shortcut(room, text, *, user=DANA):
         "team": {"id": room.slack.team},
         "channel": {"id": room.slack.channel},
         "message": {"text": text, "ts": "1.2"},
-        "trigger_id": "t",
+        "trigger_id": f"trigger.{len(room.slack.views)}",
         "response_url": f"{room.slack.url}/respond",
     }
 
