@@ -229,6 +229,9 @@ class Runner:
         return run
 
     def _missed(self, event: JobEvent) -> None:
+        if event.code == EVENT_JOB_MAX_INSTANCES:  # the run before goes on: a queue is being sent, say
+            log.debug("run.job_goes_on", job=event.job_id)
+            return
         log.warning("run.job_missed", job=event.job_id, code=event.code)
         if event.code == EVENT_JOB_MISSED:
             with self.db.write() as session:
