@@ -37,14 +37,22 @@ def on_press(press: Press, match: Match | None, reviewer: str) -> list[Effect]:
     if match is None:
         return [Whisper(GONE)]
     if press.action in _VERDICTS:
-        return [Decide(Decision(match.post_id, _VERDICTS[press.action], reviewer, via="slack"))]
+        return _decided(match, _VERDICTS[press.action], reviewer)
     if press.action == "triage_reject":
         reason = press.value.partition(":")[2]
         if reason not in REASONS:
             return [Whisper("That reason is not one of the codebook's; nothing was changed.")]
-        return [Decide(Decision(match.post_id, Verdict.REJECTED, reviewer, reason=reason, via="slack"))]
+        return _decided(match, Verdict.REJECTED, reviewer, reason)
     if press.action == "triage_undo":
         return [TakeBack(match.post_id, reviewer)]
     if press.action == "triage_more":
         return [Open(modals.more(match.alert_id, match.kept, reviewer))]
     return []
+
+
+def _decided(match: Match, verdict: Verdict, reviewer: str, reason: str = "") -> list[Effect]:
+    """The verdict of a button. What this person said before stays, with themes and note, if it says the same."""
+    mine = next((review for review in reversed(match.kept.reviews) if review.reviewer == reviewer), None)
+    if mine is not None and (mine.verdict, mine.reason) == (verdict, reason):
+        return []
+    return [Decide(Decision(match.post_id, verdict, reviewer, reason=reason, via="slack"))]

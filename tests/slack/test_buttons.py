@@ -8,7 +8,7 @@ from models.clock import utcnow
 from monitor.review import verdicts
 from monitor.review.verdicts import Decision
 from tests.monitor.made_posts import add_wording
-from tests.slack.conftest import DANA, ELI, STRANGER, TEXT, make_match, send_all
+from tests.slack.conftest import DANA, ELI, STRANGER, TEXT, Room, make_match, send_all
 from tests.slack.forms import faults_of
 
 
@@ -235,6 +235,21 @@ def test_the_form_stores_themes_severity_and_note(room):
     assert replies == [], "the note is told with the next look, not by the form"
 
 
+def test_a_press_that_says_the_same_as_the_form_before_keeps_its_themes_and_note(room):
+    values = {
+        "verdict": {"type": "radio_buttons", "selected_option": {"value": "confirmed"}},
+        "themes": {"type": "checkboxes", "selected_options": [{"value": "invasion"}]},
+        "note": {"type": "plain_text_input", "value": "The second sentence."},
+    }
+    room.take(room.form(values))
+    room.press("triage_confirm")
+    (review,) = reviews(room)
+    assert (review.themes, review.note) == (["invasion"], "The second sentence.")
+    room.press("triage_undo")
+    room.press("triage_confirm")
+    assert [review.revoked_at is None for review in reviews(room)] == [False, True]
+
+
 def test_a_form_that_cannot_be_stored_says_so_in_the_form(room):
     for verdict, reason, block in (("", "", "verdict"), ("confirmed", "news", "reason"), ("rejected", "x", "reason")):
         values = {
@@ -295,3 +310,15 @@ def test_an_old_channel_that_was_archived_does_not_stop_the_new_one(room, teller
     assert [message["channel"] for message in room.slack.messages] == ["C0TEST", "C0NEW"]
     with room.db.read() as session:
         assert session.execute(sa.select(Destination.stopped_at)).scalars().all() == [None]
+
+
+@pytest.mark.parametrize("slack_settings", ['[[alerts.routes]]\nto = ["slack:C0OHIO", "slack:C0TEST"]\n'])
+def test_a_match_that_stands_in_two_channels_shows_the_verdict_in_both(db, config, slack):
+    post_id, _ = make_match(db, config)
+    send_all(db, config)
+    assert {message["channel"] for message in slack.messages} == {"C0OHIO", "C0TEST"}
+    room = Room(db, config, slack, post_id, int(slack.messages[0]["metadata"]["event_payload"]["alert_id"]))
+    room.press("triage_confirm")
+    assert all("dana: confirmed" in str(message["blocks"]) for message in slack.messages)
+    room.press("triage_undo")
+    assert not any("dana: confirmed" in str(message["blocks"]) for message in slack.messages)
