@@ -215,6 +215,15 @@ def test_more_shows_the_whole_text_and_its_earlier_wordings(room):
     assert view["private_metadata"] == str(room.alert_id)
 
 
+def test_a_form_that_comes_too_late_for_slack_says_so(room):
+    first, late = room.pressed("triage_more"), room.pressed("triage_more")
+    late["trigger_id"] = first["trigger_id"]
+    room.take(first)
+    room.take(late)
+    assert len(room.slack.views) == 1
+    assert "press again" in room.whispers[0]
+
+
 def test_the_form_stores_themes_severity_and_note(room):
     chosen = [{"value": "criminal_alien"}, {"value": "invasion"}]
     answers = room.take(
