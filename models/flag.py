@@ -84,3 +84,4 @@ class Destination(SQLModel, table=True):
     failures: int = 0
     """Failures in a row, for the back-off."""
     last_sent_at: datetime | None = None
+    """When a message last left, or tried to: the place's pace is kept from here."""

@@ -136,20 +136,23 @@ class _Lane:
         self.total = total
         # New forms are not counted: Slack limits them apart, and who presses a button must not wait.
         self.pace_s = 0.0 if updates or not channel.rate_per_s else 1 / channel.rate_per_s
+        self._seen: datetime | None = None
+        self._seen_at = 0.0
 
     async def run(self, patience_s: float) -> None:
         give_up_at = time.monotonic() + patience_s
         while not self.stop():
             wait_s = await asyncio.to_thread(self._rest_s)
             if wait_s > 0:
-                if wait_s > self.pace_s and time.monotonic() + wait_s > give_up_at:
+                if time.monotonic() + wait_s > give_up_at:
                     return
                 await asyncio.sleep(wait_s)
             claimed = await asyncio.to_thread(self._claim)
             if claimed is None:
-                if self.pace_s and await asyncio.to_thread(self._rest_s) > 0:
-                    continue  # another sender was quicker
                 return
+            if isinstance(claimed, float):
+                await asyncio.sleep(claimed)
+                continue
             if not await self._deliver(*claimed):
                 return
 
@@ -160,12 +163,13 @@ class _Lane:
                 return 0.0
             return (row.rest_until - self.clock()).total_seconds()
 
-    def _claim(self) -> tuple[Alert, Message | None, AlertState] | None:
-        """Take the oldest message that is due; the row says ``sending`` before anything leaves the house."""
+    def _claim(self) -> tuple[Alert, Message | None, AlertState] | float | None:
+        """Take the oldest message that is due; the row says ``sending`` before anything leaves the house.
+
+        Returns the seconds to wait instead when one went out just now.
+        """
         now = self.clock()
         with self.db.write() as session:
-            if self.pace_s and not self._in_turn(session, now):
-                return None
             alert = session.execute(
                 sa.select(Alert)
                 .where(
@@ -181,6 +185,8 @@ class _Lane:
             ).scalar()
             if alert is None:
                 return None
+            if self.pace_s and (left_s := self._too_soon_s(session, now)) > 0:
+                return left_s
             before, message = alert.state, self.make_message(session, alert)
             first_attempt = alert.attempted_at
             changed = session.connection().execute(
@@ -192,20 +198,31 @@ class _Lane:
                 return None
             session.expunge(alert)
             alert.attempted_at = first_attempt
-            if self.pace_s:
-                place = _place(session, self.channel.name, self.destination)
-                assert place is not None
-                place.rest_until = now + timedelta(seconds=self.pace_s)
             return alert, message, before
 
-    def _in_turn(self, session: Session, now: datetime) -> bool:
-        """Whether the pace lets one more message go, however many senders there are; the place is ours till commit."""
+    def _too_soon_s(self, session: Session, now: datetime) -> float:
+        """How many seconds the place's pace asks to wait, however many senders there are; 0 and it is our turn.
+
+        Time is measured on both clocks: one that was set back, or stands still, must not hold messages.
+        """
         _place(session, self.channel.name, self.destination, create=True)
         locked = sa.select(Destination).where(
             col(Destination.channel) == self.channel.name, col(Destination.destination) == self.destination
         )
         place = session.execute(locked.with_for_update().execution_options(populate_existing=True)).scalar_one()
-        return place.rest_until is None or place.rest_until <= now
+        last = place.last_sent_at
+        if last is not None:
+            if last != self._seen:
+                self._seen, self._seen_at = last, time.monotonic()
+            passed_s = max((now - last).total_seconds(), time.monotonic() - self._seen_at)
+            if passed_s < self.pace_s:
+                return float(self.pace_s - passed_s)
+        self._note_sent(place, now)
+        return 0.0
+
+    def _note_sent(self, place: Destination, now: datetime) -> None:
+        place.last_sent_at = self._seen = now
+        self._seen_at = time.monotonic()
 
     async def _deliver(self, alert: Alert, message: Message | None, before: AlertState) -> bool:
         """Send one claimed message. Returns whether the lane may go on."""
@@ -258,12 +275,10 @@ class _Lane:
             if state == AlertState.SENT:
                 place = _place(session, self.channel.name, self.destination, create=True)
                 assert place is not None
-                if self.pace_s:
-                    place.rest_until = now + timedelta(seconds=self.pace_s)
-                elif self.channel.rate_per_s == 0 or place.failures:
-                    place.rest_until = None
-                place.stopped_at = None
-                place.error, place.failures, place.last_sent_at = "", 0, now
+                place.rest_until = place.stopped_at = None
+                place.error, place.failures = "", 0
+                if not self.updates:
+                    self._note_sent(place, now)
 
     def _failed(self, alert: Alert, error: DeliveryError) -> None:
         """Write down why a message did not go out, and when this destination is tried again."""

@@ -3,9 +3,11 @@
 import asyncio
 import itertools
 import time
+from datetime import timedelta
 
 import pytest
 
+from models.clock import utcnow
 from models.db import open_db
 from monitor import outbox, pipeline
 from monitor.config import load
@@ -22,10 +24,10 @@ def paced(config, monkeypatch):
     monkeypatch.setattr(kind, "rate_per_s", 1 / PACE_S)
 
 
-def deliver(db, config, *, patience_s=0.0):
+def deliver(db, config, *, patience_s=0.0, clock=utcnow):
     async def work():
         try:
-            return await pipeline.alert(db, config, patience_s=patience_s)
+            return await pipeline.alert(db, config, patience_s=patience_s, clock=clock)
         finally:
             await outbox.close(config.ready_channels)
 
@@ -77,3 +79,13 @@ def test_the_pause_slack_asks_for_is_kept(db, config, slack, paced):
     assert deliver(db, config, patience_s=5).sent == 1
     assert time.monotonic() - started > 0.7
     assert len(slack.times) == 2
+
+
+@pytest.mark.parametrize("minutes_back", [0, 60])
+def test_a_clock_that_stands_still_or_was_set_back_holds_no_message(db, config, slack, paced, minutes_back):
+    now = utcnow()
+    for number in range(3):
+        make_match(db, config, f"They keep coming, group {number} of them.", number=number, now=now - timedelta(days=1))
+        deliver(db, config, clock=lambda number=number: now - timedelta(minutes=minutes_back * number))
+    assert len(slack.messages) == 3
+    assert min(gaps(slack)) > PACE_S * 0.9
