@@ -10,6 +10,7 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from monitor.errors import DeliveryError
 
 TIMEOUT_S = 30
+UNREADABLE = "what answered for Slack could not be read: is a proxy or a log-in page in between?"
 _PERMANENT = {
     "invalid_auth": "the token is not valid",
     "not_authed": "no token was sent",
@@ -102,6 +103,8 @@ class SlackClient:
             raise DeliveryError(f"Slack could not be reached: {error.os_error}") from None
         except (aiohttp.ClientError, OSError) as error:
             raise DeliveryError(f"the connection to Slack broke ({type(error).__name__})", ambiguous=True) from None
+        except (AttributeError, TypeError, ValueError):  # slack_sdk on JSON that is cut off, or no object
+            raise DeliveryError(UNREADABLE, ambiguous=True) from None
         data = dict(answer.data) if isinstance(answer.data, dict) else {}
         return data, {str(key).lower(): str(value) for key, value in (answer.headers or {}).items()}
 
@@ -159,7 +162,11 @@ def fault(word: str, status: int, headers: dict[str, Any]) -> SlackError:
 
 
 def _api_fault(error: SlackApiError) -> SlackError:
-    data = error.response.data if isinstance(error.response.data, dict) else {}
+    # JSON that is cut off comes as aiohttp's own response, without data.
+    data = getattr(error.response, "data", None)
+    data = data if isinstance(data, dict) else {}
+    if getattr(error.response, "status_code", 200) == 200 and not data.get("error"):
+        return SlackError(UNREADABLE, ambiguous=True)
     word = str(data.get("error") or f"HTTP {error.response.status_code}")
     made = fault(word, error.response.status_code, dict(error.response.headers))
     said = (data.get("response_metadata") or {}).get("messages") or data.get("errors") or []

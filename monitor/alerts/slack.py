@@ -16,7 +16,7 @@ from pydantic import Field, PrivateAttr, SecretStr
 from monitor.alerts import Channel, Message
 from monitor.alerts._picture import kind_of, shown_anywhere
 from monitor.alerts._slack_blocks import blocks_of, fallback_text, in_words, said_lines, whole_text
-from monitor.alerts._slack_client import CANNOT_UPDATE, PLACE_IS_GONE, SlackClient, SlackError, fault
+from monitor.alerts._slack_client import CANNOT_UPDATE, PLACE_IS_GONE, UNREADABLE, SlackClient, SlackError, fault
 from monitor.alerts._slack_parts import Block, cut, mrkdwn, plain
 from monitor.errors import CannotLookUpError, DeliveryError
 
@@ -196,7 +196,9 @@ class Slack(Channel):
             **({"blocks": blocks} if blocks else {}),
             **({"thread_ts": message.thread["ts"]} if message.thread.get("ts") else {}),
         )
-        return {"channel": answer["channel"], "ts": answer["ts"]}
+        if not answer.get("ts"):
+            raise DeliveryError(UNREADABLE, ambiguous=True)
+        return {"channel": str(answer.get("channel") or self._place(message)), "ts": str(answer["ts"])}
 
     async def _post_with_picture(self, message: Message, blocks: list[Block]) -> dict[str, Any]:
         """A picture that cannot be uploaded or shown costs nobody the message."""

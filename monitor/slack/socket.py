@@ -68,6 +68,11 @@ class SocketMode:
                 self._broke(f"the connection to Slack broke ({type(error).__name__})")
                 wait_s = min(2.0**failures, _LONGEST_S)
                 log.info("slack.connection_broke", error=type(error).__name__, again_in_s=wait_s)
+            except Exception as error:  # whatever it is, people must be heard again
+                failures += 1
+                self._broke(f"a fault of ours ({type(error).__name__})")
+                wait_s = min(2.0**failures, _LONGEST_S)
+                log.exception("slack.listening_fault", again_in_s=wait_s)
             if wait_s:
                 await _sleep(wait_s, stopping)
         await self._desk.finish()
@@ -79,7 +84,9 @@ class SocketMode:
     async def _listen(self, stopping: asyncio.Event) -> None:
         client = SlackClient(self._slack.base_url, self._slack.app_token.get_secret_value())
         try:
-            url = str((await client.call("apps.connections.open"))["url"])
+            url = str((await client.call("apps.connections.open")).get("url") or "")
+            if not url.startswith(("wss://", "ws://")):
+                raise DeliveryError("Slack gave no address to connect to")
         finally:
             await client.close()
         async with (

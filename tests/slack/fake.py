@@ -31,7 +31,8 @@ class FakeSlack:
     """``with FakeSlack() as slack``: ``.url``, ``.messages`` (what stands in the channels), ``.calls``.
 
     ``faults`` is a queue of what the next calls of ``chat.postMessage``, ``chat.update`` and of the webhook do wrong:
-    ``rate_limited``, ``drop`` (the message is taken, the answer lost), ``refuse_connection`` (cut before it is taken),
+    ``log_in_page``, ``cut_off``, ``no_object``, ``nothing`` (answers that are none of Slack's), ``rate_limited``,
+    ``drop`` (the message is taken, the answer lost), ``refuse_connection`` (cut before it is taken),
     ``server_error``, ``taken_server_error`` (500 although it was taken), or any word of Slack's, such as
     ``invalid_auth``. ``always`` is done each time.
 
@@ -71,6 +72,8 @@ class FakeSlack:
         self.clock_s: Callable[[], float] = time.time
         """Slack's time, where a test simulates hours."""
         self.connections = 0
+        self.no_socket = False
+        """Whether ``apps.connections.open`` forgets the address."""
         self._sockets: list[web.WebSocketResponse] = []
         self._answers: dict[str, dict[str, Any]] = {}
         self._counter = itertools.count(1)
@@ -176,7 +179,9 @@ class FakeSlack:
         return _refuse("no_such_subteam") if members is None else web.json_response({"ok": True, "users": members})
 
     async def _apps_connections_open(self, _request: web.Request, _body: dict[str, Any]) -> web.StreamResponse:
-        return web.json_response({"ok": True, "url": f"ws://127.0.0.1:{self.port}/socket"})
+        return web.json_response(
+            {"ok": True} | ({} if self.no_socket else {"url": f"{self.url}/socket".replace("http", "ws")})
+        )
 
     async def _socket(self, request: web.Request) -> web.StreamResponse:
         socket = web.WebSocketResponse()
@@ -233,6 +238,14 @@ class FakeSlack:
         if fault == "rate_limited":
             headers = {"Retry-After": self.retry_after}
             return web.json_response({"ok": False, "error": "ratelimited"}, status=429, headers=headers)
+        if fault == "log_in_page":
+            return web.Response(text="<html>Log in to the wireless network</html>", content_type="text/html")
+        if fault == "cut_off":
+            return web.Response(text='{"ok": tr', content_type="application/json")
+        if fault == "no_object":
+            return web.json_response([{"ok": True}])
+        if fault == "nothing":
+            return web.json_response({"ok": True})
         if fault == "server_error":
             return web.Response(status=503, text="upstream")
         if fault and fault not in ("drop", "taken_server_error"):

@@ -109,6 +109,16 @@ def test_a_short_break_is_nobodys_trouble_and_a_long_one_is(room, monkeypatch):
         assert "could not be reached" in socket.trouble
 
 
+@pytest.mark.slow
+def test_an_answer_without_an_address_is_a_passing_fault(room):
+    room.slack.no_socket = True
+    with socket_mode(room) as socket:
+        wait_until(lambda: "no address" in socket.error)
+        room.slack.no_socket = False
+        wait_until(lambda: room.slack.connections == 1)
+        wait_until(lambda: socket.error == "")
+
+
 def test_a_wrong_app_token_is_told_once_and_not_hammered(room):
     room.slack.app_token = "xapp-another"
     with socket_mode(room) as socket:

@@ -46,3 +46,16 @@ def test_behind_more_messages_than_can_be_looked_through_it_says_possible_repeat
     assert "Possible repeat" in str(slack.messages[-1])
     with db.read() as session:
         assert session.execute(sa.select(Alert.state)).scalars().all() == [AlertState.SENT]
+
+
+@pytest.mark.parametrize("fault", ["log_in_page", "cut_off", "no_object", "nothing"])
+def test_an_answer_that_is_none_of_slacks_is_looked_up_and_the_message_comes_later(db, config, slack, fault):
+    make_match(db, config)
+    slack.faults.append(fault)
+    assert send_all(db, config).stopped == [], "nothing that a person must mend"
+    with db.read() as session:
+        state, error = session.execute(sa.select(Alert.state, Alert.last_error)).one()
+    assert state == AlertState.UNKNOWN
+    assert "could not be read" in error
+    assert send_all(db, config, now=utcnow() + LATER).sent == 1
+    assert len(slack.messages) == 1
