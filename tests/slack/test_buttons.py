@@ -161,6 +161,20 @@ def test_a_verdict_given_elsewhere_shows_in_the_message(room, teller, via):
     assert {"web": "on the page", "cli": "on the command line"}[via] in room.said
 
 
+def test_an_old_verdict_taken_back_elsewhere_shows_in_a_process_that_has_run_for_long(room, teller):
+    begun = utcnow()
+    review = verdicts.decide(room.db, Decision(room.post_id, Verdict.CONFIRMED, "ana", via="web"), now=begun)
+    teller.run(now=begun)
+    send_all(room.db, room.config)
+    assert "ana: confirmed" in room.said
+    later = begun + timedelta(hours=3)
+    teller.run(now=later)
+    verdicts.revoke(room.db, review.id, by="ana", now=later + timedelta(seconds=5))
+    assert teller.run(now=later + timedelta(seconds=10)) == 1
+    send_all(room.db, room.config, now=later + timedelta(seconds=10))
+    assert "ana: confirmed" not in room.said
+
+
 def test_verdicts_given_while_slack_is_away_show_when_it_is_back(room, teller):
     room.slack.always = "server_error"
     for name in ("ana", "ben"):

@@ -17,7 +17,7 @@ from monitor import outbox
 from monitor.http import Web
 from monitor.slack.desk import Desk
 from monitor.slack.http import create_app
-from monitor.slack.signature import sign
+from monitor.slack.signature import is_slacks, sign
 from monitor.slack.socket import SocketMode
 from tests.slack.conftest import DANA
 
@@ -175,6 +175,12 @@ def test_a_signed_command_is_answered(room, door):
     body = urlencode(room.command("help")).encode()
     answer = door(body, signed(body), path="/slack/command")
     assert answer.json()["response_type"] == "ephemeral"
+
+
+@pytest.mark.parametrize(("age_s", "ours"), [(0, True), (300, True), (301, False), (-300, True), (-301, False)])
+def test_a_good_signature_counts_for_five_minutes(age_s, ours):
+    headers = [(name.lower().encode(), value.encode()) for name, value in signed(b"x", at=1_800_000_000)]
+    assert is_slacks(SECRET, headers, b"x", now_s=1_800_000_000 + age_s) is ours
 
 
 def forgeries():
