@@ -12,7 +12,8 @@ import numpy as np
 
 from classifier.disguise import Lexicon
 from classifier.examples import digest
-from classifier.features import Scales, cue_terms, distinct_words, letter_terms, word_terms
+from classifier.featurematrix import FeatureMatrix, Known
+from classifier.features import Scales, cue_terms
 from classifier.passages import LONG, windows_of
 from classifier.pipeline import Classifier
 from classifier.scorer import Scorer
@@ -145,6 +146,20 @@ def _add_test_cue(weights: Weights, share: float) -> Weights:
     )
 
 
+@dataclass(frozen=True)
+class _Solved:
+    """One fit: what it knows, and a column of coefficients for each thing predicted."""
+
+    known: Known
+    coefficients: Floats
+    bias: Floats
+
+    def decisions(self) -> Floats:
+        """Return the decision values of all passages, learned from or not."""
+        values: Floats = self.known.features @ self.coefficients + self.bias
+        return values
+
+
 class _Learner:
     """Reads the examples once and fits any subset of them."""
 
@@ -165,6 +180,7 @@ class _Learner:
                 mine.append(len(self.docs))
                 self.docs.append(_Doc(number, words, cue_terms(words, terms)))
             self.docs_of.append(mine)
+        self.matrix = FeatureMatrix([doc.words for doc in self.docs], [doc.cues for doc in self.docs], settings.scales)
         self.own_weights = np.array([example.weight for example in examples])
         self.shares = np.array([self._share(number) for number in range(len(examples))])
         """How much each example counts: its own weight, and that of its kind among what occurs."""
@@ -185,71 +201,58 @@ class _Learner:
         folds = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=self.seed)
         result = np.zeros((len(self.examples), len(COLUMNS)))
         for inside, outside in folds.split(groups, labels, groups):
-            scorer = Scorer(self.fit(inside, columns=1 + len(THEMES)), self.terms)
-            result[outside] = self._decide(scorer, outside)
+            decisions = self._solve(self._passages(inside), columns=1 + len(THEMES)).decisions()
+            result[outside] = [decisions[self._strongest(number, decisions)] for number in outside]
         return result
 
-    def _decide(self, scorer: Scorer, numbers: Sequence[int]) -> Floats:
-        rows = []
-        for number in numbers:
-            decisions = scorer.decisions([self.docs[d].words for d in self.docs_of[number]])
-            rows.append(decisions[decisions[:, 0].argmax()])
-        return np.array(rows)
+    def _strongest(self, number: int, decisions: Floats) -> int:
+        """Return the passage of an example that reaches the highest match decision."""
+        mine = self.docs_of[number]
+        return mine[int(decisions[mine, 0].argmax())]
 
-    def fit(self, numbers: Sequence[int] | range, **rest: Any) -> Weights:
-        """Fit on the examples ``numbers``. Of a long match only its strongest passage is learned, of others all."""
-        numbers = list(numbers)
+    def _passages(self, numbers: Sequence[int] | range) -> list[int]:
+        """Return what is learned of the examples: of a long match only its strongest passage, of others all."""
         long_matches = [n for n in numbers if self.examples[n].label and len(self.docs_of[n]) > 1]
-        docs = [d for n in numbers if n not in set(long_matches) for d in self.docs_of[n]]
-        if long_matches:
-            first = Scorer(self._fit(docs, columns=1), self.terms)
-            for n in long_matches:
-                mine = self.docs_of[n]
-                docs.append(mine[int(first.decisions([self.docs[d].words for d in mine])[:, 0].argmax())])
-        return self._fit(docs, **rest)
+        apart = set(long_matches)
+        docs = [d for n in numbers if n not in apart for d in self.docs_of[n]]
+        if not long_matches:
+            return docs
+        first = self._solve(docs, columns=1).decisions()
+        return docs + [self._strongest(n, first) for n in long_matches]
 
-    def _fit(
+    def fit(
         self,
-        docs: Sequence[int],
+        numbers: Sequence[int] | range,
         *,
-        columns: int = len(COLUMNS),
-        calibration: tuple[float, float] = (1.0, 0.0),
-        thresholds: Any = None,
-        theme_thresholds: dict[str, float] | None = None,
-        about: dict[str, Any] | None = None,
+        calibration: tuple[float, float],
+        thresholds: Thresholds,
+        theme_thresholds: dict[str, float],
+        about: dict[str, Any],
     ) -> Weights:
-        from scipy import sparse
-        from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
-
-        s = self.settings
-        words = [self.docs[d].words for d in docs]
-        # Terms are sets, so every count is one: scikit-learn's TF-IDF of a binary count.
-        by_word = TfidfVectorizer(analyzer=lambda doc: sorted(word_terms(doc)), min_df=s.rarest_word)
-        word = by_word.fit_transform(words) * s.scales.word
-        vocabulary = sorted({w for doc in words for w in distinct_words(doc)})
-        by_letters = TfidfVectorizer(analyzer=letter_terms, min_df=s.rarest_letters)
-        letters = by_letters.fit_transform(vocabulary)
-        number = {w: i for i, w in enumerate(vocabulary)}
-        char = _average(words, number) @ letters * s.scales.char
-        by_cue = CountVectorizer(analyzer=lambda names: names, binary=True, min_df=s.rarest_cue)
-        cue = by_cue.fit_transform([self.docs[d].cues for d in docs]) * s.scales.cue
-        features = sparse.hstack([word, char, cue]).tocsr()
-        coefficients, bias = self._columns(features, docs, columns)
-        sizes = np.cumsum([word.shape[1], char.shape[1]])
-        parts = np.split(coefficients, sizes)
+        """Fit all columns on the examples ``numbers``."""
+        solved = self._solve(self._passages(numbers), columns=len(COLUMNS))
+        known = solved.known
+        parts = np.split(solved.coefficients, np.cumsum([len(names) for names in known.names[:2]]))
+        word, char, cue = (Block(*block) for block in zip(known.names, known.idf, parts, strict=True))
         return Weights(
-            word=Block(tuple(by_word.get_feature_names_out()), np.asarray(by_word.idf_, float), parts[0]),
-            char=Block(tuple(by_letters.get_feature_names_out()), np.asarray(by_letters.idf_, float), parts[1]),
-            cue=Block(tuple(by_cue.get_feature_names_out()), np.ones(cue.shape[1]), parts[2]),
-            bias=bias,
-            scales=s.scales,
+            word=word,
+            char=char,
+            cue=cue,
+            bias=solved.bias,
+            scales=self.settings.scales,
             calibration=calibration,
-            thresholds=thresholds or Thresholds(0.5, 0.5),
-            theme_thresholds=theme_thresholds or dict.fromkeys(THEMES, 0.5),
+            thresholds=thresholds,
+            theme_thresholds=theme_thresholds,
             cues=self.terms.cues,
             plain_words=self.terms.plain,
-            about=about or {},
+            about=about,
         )
+
+    def _solve(self, docs: Sequence[int], *, columns: int) -> _Solved:
+        """Fit the first ``columns`` columns on these passages."""
+        s = self.settings
+        known = self.matrix.known_by(docs, word=s.rarest_word, letters=s.rarest_letters, cue=s.rarest_cue)
+        return _Solved(known, *self._columns(known.features[docs], docs, columns))
 
     def _columns(self, features: Any, docs: Sequence[int], first_columns: int) -> tuple[Floats, Floats]:
         from sklearn.linear_model import LogisticRegression
@@ -293,19 +296,6 @@ class _Learner:
             bias[column] = fit.intercept_[0]
         # Six decimals: far below what matters, and small differences of arithmetic between machines vanish.
         return coefficients.round(6), bias.round(6)
-
-
-def _average(docs: Sequence[Sequence[str]], number: dict[str, int]) -> Any:
-    """Return the matrix that sums each text's distinct words over the square root of their number."""
-    from scipy import sparse
-
-    rows, columns, values = [], [], []
-    for row, words in enumerate(docs):
-        distinct = distinct_words(words)
-        rows += [row] * len(distinct)
-        columns += [number[word] for word in distinct]
-        values += [1.0 / np.sqrt(len(distinct))] * len(distinct)
-    return sparse.csr_matrix((values, (rows, columns)), shape=(len(docs), len(number)))
 
 
 def _platt(decisions: Floats, labels: Floats, weight: Floats) -> tuple[float, float]:

@@ -1,0 +1,91 @@
+"""The features of many passages, counted once, so that any part of them can be fitted without counting again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from classifier.features import Scales, distinct_words, letter_terms, word_terms
+from classifier.weights import Floats
+
+
+@dataclass(frozen=True)
+class Known:
+    """The features that a part of the passages knows, and the matrix of all passages in them."""
+
+    features: Any
+    """A row for every passage (a scipy sparse matrix), known or not: words, letters and cues side by side."""
+    names: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+    """Of the words, the letter sequences and the cues."""
+    idf: tuple[Floats, Floats, Floats]
+
+
+class FeatureMatrix:
+    """Words, letter sequences and cues of passages, each given as its words and the names of its cues."""
+
+    def __init__(self, words: Sequence[Sequence[str]], cues: Sequence[Sequence[str]], scales: Scales) -> None:
+        from sklearn.feature_extraction.text import CountVectorizer
+
+        def counted(analyzer: Any, things: Any) -> tuple[Any, Any]:
+            count = CountVectorizer(analyzer=analyzer, dtype=np.float64)
+            return count.fit_transform(things), count.get_feature_names_out()
+
+        self._scales = scales
+        # Terms are sets, so every count is one: what comes of it is scikit-learn's TF-IDF of a binary count.
+        self._word, self._words = counted(lambda doc: sorted(word_terms(doc)), words)
+        vocabulary = sorted({word for doc in words for word in distinct_words(doc)})
+        self._letter, self._letters = counted(letter_terms, vocabulary)
+        self._average = _average(words, {word: number for number, word in enumerate(vocabulary)})
+        self._cue, self._cues = counted(lambda names: sorted(set(names)), cues)
+
+    def known_by(self, rows: Sequence[int], *, word: int, letters: int, cue: int) -> Known:
+        """Weigh the features by the passages ``rows`` alone.
+
+        Known is what occurs in at least ``word`` of these passages (words), ``letters`` of their distinct words (letter
+        sequences), ``cue`` of these passages (cues).
+        """
+        from scipy import sparse
+
+        in_use = np.unique(self._average[rows].indices)
+        by_word, word_names, word_idf = _tf_idf(self._word, rows, word, self._words)
+        by_letters, letter_names, letter_idf = _tf_idf(self._letter, in_use, letters, self._letters)
+        frequent = np.flatnonzero(_occurrences(self._cue, rows) >= cue)
+        features = sparse.hstack(
+            [
+                by_word * self._scales.word,
+                self._average @ by_letters * self._scales.char,
+                self._cue[:, frequent] * self._scales.cue,
+            ]
+        ).tocsr()
+        features.sort_indices()  # once here, instead of once a fit
+        names = (word_names, letter_names, tuple(self._cues[frequent].tolist()))
+        return Known(features, names, (word_idf, letter_idf, np.ones(len(frequent))))
+
+
+def _tf_idf(counts: Any, rows: Any, least: int, names: Any) -> tuple[Any, tuple[str, ...], Floats]:
+    from sklearn.feature_extraction.text import TfidfTransformer
+
+    frequent = np.flatnonzero(_occurrences(counts, rows) >= least)
+    part = counts[:, frequent]
+    weighed = TfidfTransformer().fit(part[rows])
+    return weighed.transform(part), tuple(names[frequent].tolist()), np.asarray(weighed.idf_, dtype=np.float64)
+
+
+def _occurrences(counts: Any, rows: Any) -> Any:
+    return np.bincount(counts[rows].indices, minlength=counts.shape[1])
+
+
+def _average(docs: Sequence[Sequence[str]], number: dict[str, int]) -> Any:
+    """Return the matrix that sums each text's distinct words over the square root of their number."""
+    from scipy import sparse
+
+    rows, columns, values = [], [], []
+    for row, words in enumerate(docs):
+        distinct = distinct_words(words)
+        rows += [row] * len(distinct)
+        columns += [number[word] for word in distinct]
+        values += [1.0 / np.sqrt(len(distinct))] * len(distinct)
+    return sparse.csr_matrix((values, (rows, columns)), shape=(len(docs), len(number)))
