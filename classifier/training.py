@@ -268,13 +268,14 @@ class _Learner:
         for column, name in enumerate(COLUMNS):
             if column == first_columns:
                 break
-            use = np.ones(len(rows), dtype=bool)
+            # A match without a theme and a rejection without a reason say nothing of any: people need not give them.
             if column == 0:
-                target = labels
+                use, target = np.ones(len(rows), dtype=bool), labels
             elif name in THEMES:
+                use = np.array([not row.label or bool(row.themes) for row in rows])
                 target = np.array([name in row.themes for row in rows]).astype(int)
             else:
-                use = labels == 0
+                use = np.array([not row.label and bool(row.reason) for row in rows])
                 target = np.array([row.reason == name for row in rows]).astype(int)
             if not 0 < target[use].sum() < use.sum():
                 continue
@@ -308,7 +309,7 @@ def _platt(decisions: Floats, labels: Floats, weight: Floats) -> tuple[float, fl
 
 def _theme_limits(held_out: Floats, examples: Sequence[Example]) -> dict[str, float]:
     """Return for each theme the probability with the best F1 on matches held out."""
-    matches = np.array([bool(example.label) for example in examples])
+    matches = np.array([bool(example.label and example.themes) for example in examples])
     limits = {}
     for column, theme in enumerate(THEMES, 1):
         scores = 1 / (1 + np.exp(-held_out[matches, column]))

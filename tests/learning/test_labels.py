@@ -3,6 +3,9 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+import classifier
+from classifier import Example
+from classifier.weights import COLUMNS
 from models import Event, Post, PostVersion, Review, Verdict
 from monitor.config import LearningConfig
 from monitor.errors import UsageError
@@ -142,3 +145,13 @@ def label(text, *, reviewers=("Ana",), account_id=None):
 def agreed(db):
     with db.read() as session:
         return labels.gather(session, LearningConfig()).agreed
+
+
+@pytest.mark.parametrize(("label", "column"), [(1, "illegals"), (0, "quote")])
+def test_a_bare_verdict_speaks_against_no_theme_and_no_reason(label, column):
+    corpus = classifier.load_corpus()[::40]
+    text = "Illegals are overrunning our county" if label else "“Illegals”, a reporter quoted the sheriff"
+    bare = [Example(f"{text}, case {n}", label, (), 2.0, f"case {n}") for n in range(20)]
+    number = COLUMNS.index(column)
+    before, after = (classifier.train(rows).weights.bias[number] for rows in (corpus, [*corpus, *bare]))
+    assert after == pytest.approx(before, abs=0.1)
