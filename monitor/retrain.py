@@ -16,8 +16,8 @@ from models.evidence import Event
 from models.flag import Alert
 from monitor.config import Config, LearningConfig
 from monitor.errors import SheriffwatchError
+from monitor.learning import duties, gate, labels, promotion, report, runs
 from monitor.learning import flips as flipping
-from monitor.learning import gate, labels, promotion, report, runs
 from monitor.learning.flips import Flip
 from monitor.learning.gate import Comparison, Judged
 from monitor.learning.labels import Label, Labels
@@ -58,13 +58,17 @@ def retrain(
     """Train a candidate on the corpus and the agreed labels, and promote it if the gate lets it pass.
 
     The candidate is compared with the version on duty on the frozen set, the functional suite, and the labels given
-    since that version was trained, of which each is judged by a fit that had not seen it. The classifier on duty goes
-    on working whatever happens. One retraining runs at a time: ``run_id`` is one that was claimed already. Raises
-    SheriffwatchError when another runs, there are too few labels, or the candidate cannot be trained or saved.
+    since that version was trained, of which each is judged by a fit that had not seen it. It must be better somewhere;
+    only when the version on duty learned from labels that were taken back since, it is enough not to be worse, and
+    too few labels are no reason to refuse. The classifier on duty goes on working whatever happens. One retraining
+    runs at a time: ``run_id`` is one that was claimed already. Raises SheriffwatchError when another runs, there are
+    too few labels, or the candidate cannot be trained or saved.
     """
     with db.read() as session:
         found = labels.gather(session, config.learning)
-    needed = config.learning.least_labels if least_labels is None else least_labels
+        tainted = duties.taken_back(session, active_row(session))
+    # Away from labels that were taken back leads a retraining with however few are left.
+    needed = 0 if tainted else config.learning.least_labels if least_labels is None else least_labels
     if run_id is None:
         labels.check_enough(found, needed)
         run_id = runs.claim(db, by=by, now=now).id or 0
@@ -97,7 +101,10 @@ def _judge(
             margin=config.learning.margin,
         )
         flips = flipping.flips_between(session, current, candidate)
-    passed, reason = gate.decide(comparison)
+        tainted = duties.taken_back(session, on_duty)
+    passed, reason = gate.decide(comparison, better_needed=not tainted)
+    if passed and tainted:
+        reason = f"{reason}, and without the labels of {tainted} that were taken back"
     if row.version == duty.version:
         passed, reason = False, "the same weights as the version on duty: the labels change nothing"
     notes = _notes(found)
@@ -176,15 +183,18 @@ def _judged_reviews(
 ) -> Judged | None:
     """The labels that the version on duty never learned from, and what each version says of them.
 
-    The candidate's word on a label is that of a fit that had seen neither it nor a near copy of it.
+    Left out is also what it may have learned in another form: a text on which somebody had given a verdict before it
+    was trained, and near copies of such a text. The candidate's word on a label is that of a fit that had seen neither
+    it nor a near copy of it.
     """
-    learned_some = bool(on_duty.figures.get("labels"))
-    fresh = {label.text: label for label in agreed if not learned_some or label.decided_at > on_duty.trained_at}
-    numbers = [
-        number
-        for number, example in enumerate(trained.examples)
-        if example.source in ("review", "import") and example.text in fresh
-    ]
+    learned = {
+        label.text
+        for label in agreed
+        if on_duty.figures.get("labels") and (label.heard_at or label.decided_at) <= on_duty.trained_at
+    }
+    given = [n for n, example in enumerate(trained.examples) if example.source in ("review", "import")]
+    known = {trained.examples[n].group for n in given if trained.examples[n].text in learned}
+    numbers = [n for n in given if trained.examples[n].group not in known]
     if not numbers:
         return None
     slope, offset = trained.weights.calibration

@@ -134,12 +134,17 @@ def judge(on: str, before: Classifier, after: Classifier, rows: Sequence[Row]) -
     return Judged(on, labels, before.probabilities(texts), after.probabilities(texts))
 
 
-def decide(comparison: Comparison) -> tuple[bool, str]:
-    """Whether the candidate passes, and why: not worse by more than a margin anywhere, and better somewhere."""
+def decide(comparison: Comparison, *, better_needed: bool = True) -> tuple[bool, str]:
+    """Whether the candidate passes, and why: not worse by more than a margin anywhere, and better somewhere.
+
+    Without ``better_needed`` it is enough not to be worse.
+    """
     worse = [d for d in comparison.differences if d.change < -d.margin]
     if worse:
         return False, "worse: " + "; ".join(f"{d.sentence} (may fall by {d.margin:g})" for d in worse)
     better = [d for d in comparison.differences if d.change > 0 and d.better >= _BETTER]
+    if not better and not better_needed:
+        return True, "not worse anywhere"
     if not better:
         return False, "not better anywhere: " + "; ".join(d.sentence for d in comparison.differences[:2])
     best = max(better, key=lambda d: d.change)

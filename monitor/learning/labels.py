@@ -54,6 +54,8 @@ class Label:
     """How far it is believed: the mean weight of those who said so."""
     reviewers: tuple[str, ...]
     decided_at: datetime
+    heard_at: datetime | None = None
+    """When anybody first gave a verdict on it, taken back or not; None is when it was decided."""
     post_id: int | None = None
     account_id: int | None = None
     source: str = ""
@@ -85,12 +87,12 @@ def gather(session: Session, rules: LearningConfig) -> Labels:
     """The labels in force now, oldest decision first."""
     trust = weights(session)
     found = Labels()
-    for text, account_id, post_id, voices in _post_voices(session, trust):
+    for text, post, heard_at, voices in _post_voices(session, trust):
         label = weigh(voices, text, quorum=rules.quorum)
         if label is None:
             found.undecided += any(voice.weight > 0 for voice in voices)
         else:
-            found.agreed.append(replace(label, post_id=post_id, account_id=account_id))
+            found.agreed.append(replace(label, post_id=post.id, account_id=post.account_id, heard_at=heard_at))
     for text, source, voices in _text_voices(session, trust):
         label = weigh(voices, text, quorum=rules.quorum)
         if label is None:
@@ -240,13 +242,20 @@ def _set_trust(session: Session, reviewer: str, weight: float, *, by: str, now: 
     session.add(Event(at=now, kind="reviewer.trust", actor=by, subject=f"reviewer:{reviewer}", data={"weight": weight}))
 
 
-def _post_voices(session: Session, trust: dict[str, float]) -> Iterable[tuple[str, int, int, list[Voice]]]:
+def _post_voices(session: Session, trust: dict[str, float]) -> Iterable[tuple[str, Post, datetime, list[Voice]]]:
     by_post: dict[int, list[Review]] = defaultdict(list)
     for review in in_force(session):
         by_post[review.post_id].append(review)
     ids = list(by_post)
     for start in range(0, len(ids), 500):
         chunk = ids[start : start + 500]
+        heard: dict[int, datetime] = dict(
+            session.execute(
+                sa.select(col(Review.post_id), sa.func.min(col(Review.created_at)))
+                .where(col(Review.post_id).in_(chunk))
+                .group_by(col(Review.post_id))
+            ).all()
+        )
         posts = session.execute(
             sa.select(Post)
             .join(Account, col(Account.id) == col(Post.account_id))
@@ -273,7 +282,7 @@ def _post_voices(session: Session, trust: dict[str, float]) -> Iterable[tuple[st
                 for review in by_post[post_id]
             ]
             # The newest verdict says which wording was judged: an edit after it is not what people read.
-            yield wordings[version_id].readable(), post.account_id, post_id, voices
+            yield wordings[version_id].readable(), post, heard[post_id], voices
 
 
 def _text_voices(session: Session, trust: dict[str, float]) -> Iterable[tuple[str, str, list[Voice]]]:

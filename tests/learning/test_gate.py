@@ -30,6 +30,13 @@ def test_a_candidate_passes_only_when_better_somewhere_and_worse_nowhere(changes
     assert says in reason
 
 
+def test_what_must_go_is_replaced_by_what_is_not_better_but_never_by_what_is_worse():
+    """What a hostile reviewer taught may show in no figure."""
+    same, worse = Comparison("old", "new", [difference(0.0)]), Comparison("old", "new", [difference(-0.02)])
+    assert gate.decide(same, better_needed=False) == (True, "not worse anywhere")
+    assert not gate.decide(worse, better_needed=False)[0]
+
+
 def test_one_version_against_itself_is_not_better():
     bundled = load()
     found = gate.compare(bundled, bundled, FROZEN, FUNCTIONAL)

@@ -2,13 +2,16 @@ import json
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 
+import classifier
+from classifier import Trained
 from models import Alert, ClassifierVersion, Event
 from monitor import retrain as retraining
 from monitor.errors import SheriffwatchError
-from monitor.learning import duties, promotion
+from monitor.learning import duties, labels, promotion
 from monitor.versions import active
 
 from .made import keep
@@ -121,3 +124,65 @@ def test_a_retraining_is_due_after_enough_new_labels_or_a_week(desk, db, config,
     assert due(now + timedelta(2)) == "1 new labels"
     config.learning.automatic = False
     assert due(now + timedelta(8)) == ""
+
+
+@pytest.fixture
+def learned(desk, db, config, now):
+    """A version is on duty that learned from Mallory's labels and from Ana's."""
+    desk.keep_and_decide(6, by="Mallory")
+    for number in range(3):
+        desk.decide(desk.keep(f"Coats are given out at the annex in ward {number}"), "rejected")
+    row = keep(db, config, "learned", now=now, figures={"labels": 9}, blank=True)
+    promotion.promote(db, config, row.version, by="Lead", now=now + timedelta(1))
+    return row
+
+
+def taken_back(db, at):
+    labels.revert(db, "Mallory", by="Lead", now=at)
+    with db.read() as session:
+        return duties.taken_back(session, promotion.versions(session)[0])
+
+
+def test_labels_that_are_taken_back_make_a_retraining_due_once(learned, db, config, now):
+    assert taken_back(db, now + timedelta(2)) == "Mallory"
+    with db.read() as session:
+        due = duties.retraining_due(session, config, now=now + timedelta(2))
+    assert due == "the labels of Mallory were taken back"
+    with db.write() as session:
+        session.add(Event(at=now + timedelta(3), kind="classifier.retrained"))
+    with db.read() as session:
+        assert duties.retraining_due(session, config, now=now + timedelta(3)) == ""
+
+
+def test_labels_taken_back_before_the_version_on_duty_learned_taint_nothing(learned, db, now):
+    assert taken_back(db, now - timedelta(1)) == ""
+
+
+@pytest.mark.slow
+def test_what_learned_from_labels_taken_back_is_replaced_however_few_are_left(learned, db, config, now, small_corpus):
+    labels.revert(db, "Mallory", by="Lead", now=now + timedelta(2))
+    outcome = retraining.retrain(db, config, by="Lead", now=now + timedelta(3), corpus=small_corpus)
+    assert (outcome.promoted, outcome.labels) == (True, 3), outcome.reason
+    assert outcome.reason.endswith("and without the labels of Mallory that were taken back")
+    assert active(db, config).version == outcome.version
+
+
+def test_what_the_version_on_duty_may_have_learned_does_not_judge_the_candidate(desk, db, config, now):
+    before, after = now - timedelta(1), now + timedelta(1)
+    seen = desk.keep("Coats are given out at the annex in winter, all are welcome there")
+    desk.decide(seen, "unsure", at=before)
+    desk.decide(seen, "rejected", at=after)
+    copy = desk.keep("Coats are given out at the annex in winter, all are welcome there! https://office.example/2")
+    desk.decide(copy, "rejected", by="Ben", at=after)
+    fresh = desk.keep("The parade starts at noon on Main Street")
+    desk.decide(fresh, "rejected", at=after)
+    with db.read() as session:
+        agreed = labels.gather(session, config.learning).agreed
+    bundled = classifier.load()
+    trained = Trained(bundled.weights, np.zeros((3, 18)), tuple(labels.examples(agreed, config.learning)))
+    row = keep(db, config, "learned", now=now, figures={"labels": 1})
+    judged = retraining._judged_reviews(agreed, row, bundled, trained)
+    assert len(judged.labels) == 1
+    assert judged.before[0] == pytest.approx(bundled.probabilities(["The parade starts at noon on Main Street"])[0])
+    row.figures = {}
+    assert len(retraining._judged_reviews(agreed, row, bundled, trained).labels) == 3, "it learned from no label"
