@@ -60,8 +60,12 @@ def save(trained: Trained | Weights, folder: Path) -> ArtifactInfo:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{version}{_SUFFIX}"
     partial = path.with_suffix(".partial")
-    partial.write_bytes(content)
-    partial.replace(path)
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    except OSError:  # as on a full disk, of which the part that was written takes what is left
+        partial.unlink(missing_ok=True)
+        raise
     return ArtifactInfo(path, sha256, version)
 
 

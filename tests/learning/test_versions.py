@@ -1,3 +1,4 @@
+import resource
 from datetime import timedelta
 from pathlib import Path
 
@@ -72,12 +73,25 @@ def test_a_version_of_another_format_says_how_to_go_on(db, config, duty, now, tm
         active(db, config)
 
 
-def test_a_full_disk_leaves_the_classifier_on_duty_and_says_what_to_do(db, config, duty, now):
+def test_a_folder_that_cannot_be_written_leaves_the_classifier_on_duty_and_says_what_to_do(db, config, duty, now):
     before = duty.current().version
     (config.folder / config.classifier.directory).write_text("a file where the folder should be")
     with pytest.raises(SheriffwatchError, match=r"cannot be saved.*goes on working"):
         keep(db, config, "second", now=now)
     assert duty.current().version == before
+
+
+def test_a_disk_that_fills_up_half_way_leaves_no_part_of_the_artifact_behind(db, config, duty, now):
+    before, (soft, hard) = duty.current().version, resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))  # no file may grow beyond, so the write ends half-way
+    try:
+        with pytest.raises(SheriffwatchError, match=r"cannot be saved.*goes on working; make room"):
+            keep(db, config, "second", now=now)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list((config.folder / config.classifier.directory).iterdir()) == []
+    assert duty.current().version == before
+    assert keep(db, config, "second", now=now).status == "candidate", "with room again it is saved"
 
 
 def test_a_pinned_version_stays_until_it_is_unpinned_or_replaced(db, config, duty, now):
