@@ -79,7 +79,7 @@ class LearningConfig(Section):
     """Agreed labels below which a retraining is refused."""
     quorum: int = Field(default=2, ge=1)
     """People a side needs where somebody differs or is unsure. Where nobody does, one verdict is enough."""
-    label_weight: float = Field(default=2.0, gt=0, le=20)
+    label_weight: float = Field(default=3.0, gt=0, le=20)
     """Rows of the corpus that one label weighs as much as."""
     cap_per_reviewer: float = Field(default=300, gt=0)
     """The most labels that one person's are worth in a training."""
@@ -101,7 +101,7 @@ class ReviewConfig(Section):
     top: float = Field(default=0.2, ge=0, le=1)
     """Share of the surest flags in what is offered; what neither this nor ``random`` takes is the least certain."""
     random: float = Field(default=0.1, ge=0, le=1)
-    """Share drawn at random from all that waits."""
+    """Share drawn at random: from the audit's sample of unflagged posts while some of it waits, else from all."""
     readers: int = Field(default=1, ge=1, le=5)
     """People who read each flagged post before it leaves the queue."""
     blind: bool = False

@@ -12,9 +12,12 @@ from sqlmodel import Session, col
 
 from models.db import Database
 from models.flag import Flag
+from models.post import Post, PostVersion
 from models.review import Review
 from models.user import Checkout
 from monitor.config import Config
+from monitor.learning.likeness import groups_of
+from monitor.review.selection import decided_lately
 from monitor.versions import active_row
 
 MOST_COUNTED = 500
@@ -22,6 +25,10 @@ MOST_COUNTED = 500
 UNDO_WITHIN = timedelta(minutes=10)
 _PAUSE = timedelta(minutes=15)
 _DEFAULT_THRESHOLD = 0.5
+_LOOKED_AT = 40
+"""Waiting posts among which one is looked for that is no near copy of what its reader has just decided."""
+_REMEMBERED = 60
+"""Texts that a reader decided last."""
 
 
 @dataclass(frozen=True)
@@ -122,16 +129,35 @@ def choose(session: Session, config: Config, reviewer: str, *, now: datetime, rn
     if brought is not None:
         return int(brought)
     if kind == "random":
-        return _at_random(session, query, rng)
+        # What was drawn at random from the unflagged comes first: it tells how much is missed.
+        drawn = _at_random(session, query.where(col(Flag.origin) == "audit"), rng)
+        return drawn if drawn is not None else _at_random(session, query, rng)
     if kind == "top":
-        return session.execute(query.order_by(col(Flag.probability).desc(), col(Flag.id)).limit(1)).scalar()
-    found = least_certain(session, config, reviewer, now=now, limit=1)
-    return found[0] if found else None
+        surest = query.order_by(col(Flag.probability).desc(), col(Flag.id)).limit(_LOOKED_AT)
+        found = list(session.execute(surest).scalars())
+    else:
+        found = least_certain(session, config, reviewer, now=now, limit=_LOOKED_AT)
+    return _unlike(session, found, decided_lately(session, reviewer=reviewer, most=_REMEMBERED))
+
+
+def _unlike(session: Session, post_ids: list[int], texts: list[str]) -> int | None:
+    """The first of the posts that is no near copy of these texts; the first of all when every one is."""
+    wordings = session.execute(
+        sa.select(col(Post.id), PostVersion)
+        .join(PostVersion, col(PostVersion.id) == col(Post.current_version_id))
+        .where(col(Post.id).in_(post_ids))
+    )
+    read = {post_id: version.readable() for post_id, version in wordings}
+    offered = [post_id for post_id in post_ids if post_id in read]
+    groups = groups_of([*texts, *(read[post_id] for post_id in offered)])
+    known = set(groups[: len(texts)])
+    fresh = (post_id for post_id, group in zip(offered, groups[len(texts) :], strict=True) if group not in known)
+    return next(fresh, offered[0] if offered else None)
 
 
 def least_certain(session: Session, config: Config, reviewer: str, *, now: datetime, limit: int) -> list[int]:
-    """The waiting posts on which the classifier is least sure, the least sure first."""
-    middle = middle_of(_threshold(session, config))
+    """The waiting posts on which the classifier is least sure, those next to the threshold, the least sure first."""
+    middle = _threshold(session, config)
     query = sa.select(col(Flag.post_id), col(Flag.probability)).where(*waits_for(reviewer, config, now))
     above = query.where(col(Flag.probability) >= middle).order_by(col(Flag.probability), col(Flag.id)).limit(limit)
     below = (
@@ -140,14 +166,6 @@ def least_certain(session: Session, config: Config, reviewer: str, *, now: datet
     rows = [*session.execute(above), *session.execute(below)]
     nearest = sorted(rows, key=lambda row: (abs(_log_odds(row.probability) - _log_odds(middle)), row.post_id))
     return [row.post_id for row in nearest[:limit]]
-
-
-def middle_of(threshold: float) -> float:
-    """The probability at which least is known: half way, in log-odds, from even to the threshold.
-
-    Between the two lie the posts that a slightly different classifier would sort otherwise.
-    """
-    return 1 / (1 + math.exp(-_log_odds(threshold) / 2))
 
 
 def last_verdict(session: Session, reviewer: str, now: datetime) -> Review | None:

@@ -22,6 +22,8 @@ TOP_SHARE = 0.2
 AUDIT_SHARE = 0.2
 """Share of the random sample of posts that raised no flag."""
 _POOL = 400
+_REMEMBERED = 1000
+"""Decided texts whose near copies are not offered."""
 
 
 @dataclass(frozen=True)
@@ -51,22 +53,25 @@ class Pick:
 
 
 def uncertainty(probability: float, threshold: float) -> float:
-    """How little is known: 0 is the least certain, larger is surer. In log-odds from half way to the threshold."""
-    middle = _log_odds(threshold) / 2
-    return abs(_log_odds(probability) - middle)
+    """How little is known: 0 is the least certain, larger is surer. In log-odds from the threshold, where the decision
+    turns.
+    """
+    return abs(_log_odds(probability) - _log_odds(threshold))
 
 
-def choose(candidates: Sequence[Candidate], threshold: float, *, size: int) -> list[Pick]:
-    """Choose ``size`` posts: most by uncertainty, some of the surest flags, some of the audit; no two near copies.
+def choose(candidates: Sequence[Candidate], threshold: float, *, size: int, decided: Sequence[str] = ()) -> list[Pick]:
+    """Choose ``size`` posts: most by uncertainty, some of the surest flags, some of the audit; no two near copies, and
+    none of the texts ``decided`` already.
 
     What one part cannot fill goes to the uncertain ones.
     """
-    groups = dict(zip(candidates, groups_of([candidate.text for candidate in candidates]), strict=True))
+    numbers = groups_of([*decided, *(candidate.text for candidate in candidates)])
+    groups = dict(zip(candidates, numbers[len(decided) :], strict=True))
     audit = [c for c in candidates if c.origin == "audit"]
     others = [c for c in candidates if c.origin != "audit"]
     surest = sorted((c for c in others if c.probability >= threshold), key=lambda c: (-c.probability, c.post_id))
     unsure = sorted(others, key=lambda c: (uncertainty(c.probability, threshold), c.post_id))
-    taken: set[int] = set()
+    taken = set(numbers[: len(decided)])
     picks: list[Pick] = []
 
     def take(ranked: Sequence[Candidate], most: int, why: str) -> None:
@@ -86,7 +91,9 @@ def choose(candidates: Sequence[Candidate], threshold: float, *, size: int) -> l
 
 
 def next_up(session: Session, active: Active, *, limit: int = 20, reviewer: str = "") -> list[Pick]:
-    """The posts to review next, flagged or not, that nobody (or, with ``reviewer``, not this person) has decided."""
+    """The posts to review next, flagged or not, that nobody (or, with ``reviewer``, not this person) has decided, nor a
+    near copy of it lately.
+    """
     decided = sa.select(col(Review.post_id)).where(col(Review.revoked_at).is_(None))
     if reviewer:
         decided = decided.where(col(Review.reviewer) == reviewer)
@@ -103,9 +110,8 @@ def next_up(session: Session, active: Active, *, limit: int = 20, reviewer: str 
             col(Post.id).not_in(decided),
         )
     )
-    middle = 1 / (1 + math.exp(-_log_odds(active.queue_threshold) / 2))
     parts = (
-        query.order_by(sa.func.abs(col(Score.probability) - middle), col(Post.id)).limit(_POOL),
+        query.order_by(sa.func.abs(col(Score.probability) - active.queue_threshold), col(Post.id)).limit(_POOL),
         query.order_by(col(Score.probability).desc(), col(Post.id)).limit(limit * 4),
         query.where(col(Flag.origin) == "audit").order_by(col(Post.id)).limit(limit * 4),
     )
@@ -113,7 +119,22 @@ def next_up(session: Session, active: Active, *, limit: int = 20, reviewer: str 
     for part in parts:
         for score, post, version, flag in session.execute(part):
             found[post.id] = Candidate(post.id, version.readable(), score.probability, flag.origin if flag else "")
-    return choose(list(found.values()), active.queue_threshold, size=limit)
+    lately = decided_lately(session, reviewer=reviewer, most=_REMEMBERED)
+    return choose(list(found.values()), active.queue_threshold, size=limit, decided=lately)
+
+
+def decided_lately(session: Session, *, reviewer: str = "", most: int) -> list[str]:
+    """The texts of the posts that were decided last, by anybody or, with ``reviewer``, by this person."""
+    query = (
+        sa.select(PostVersion)
+        .join(Review, col(Review.post_version_id) == col(PostVersion.id))
+        .where(col(Review.revoked_at).is_(None))
+        .order_by(col(Review.id).desc())
+        .limit(most)
+    )
+    if reviewer:
+        query = query.where(col(Review.reviewer) == reviewer)
+    return [version.readable() for version in session.execute(query).scalars()]
 
 
 def _woven(picks: Sequence[Pick]) -> list[Pick]:

@@ -1,3 +1,9 @@
+import random
+
+import pytest
+
+from models import Flag
+from monitor.review import desk as page
 from monitor.review import selection
 from monitor.review.selection import Candidate, choose
 from monitor.versions import active
@@ -42,3 +48,52 @@ def test_what_a_person_has_decided_is_not_offered_to_them_again(desk, db, config
         assert [pick.post_id for pick in selection.next_up(session, duty, reviewer="Ana")] == [second]
         assert [pick.post_id for pick in selection.next_up(session, duty)] == [second]
         assert {pick.post_id for pick in selection.next_up(session, duty, reviewer="Ben")} == {first, second}
+
+
+def test_near_copies_of_what_was_decided_are_not_offered_one_by_one(desk, db, config):
+    copies = [
+        desk.keep(f"Deputies hold a food drive at the annex, day {n}, all welcome", probability=0.6) for n in range(4)
+    ]
+    other = desk.keep("The parade starts at noon on Main Street", probability=0.2)
+    desk.decide(copies[0], "rejected", by="Ana")
+    duty = active(db, config)
+    with db.read() as session:
+        assert [pick.post_id for pick in selection.next_up(session, duty)] == [other]
+        second = selection.next_up(session, duty, reviewer="Ben")
+    assert len(second) == 2, "somebody else may still read one of them"
+
+
+@pytest.fixture
+def page_config(config):
+    config.review.top = config.review.random = 0.0
+    return config
+
+
+def handed(db, config, now):
+    """The post that the page would hand to Ana next."""
+    with db.read() as session:
+        return page.choose(session, config, "Ana", now=now, rng=random.Random(1))
+
+
+def test_the_page_hands_out_another_text_before_near_copies_of_the_last(desk, db, page_config, now):
+    copies = [
+        desk.keep(f"Illegals pour over the border, day {n}, send them back", probability=0.9, flag=True)
+        for n in range(3)
+    ]
+    other = desk.keep("A caravan of strangers nears the county line", probability=0.99, flag=True)
+    assert handed(db, page_config, now) == copies[0]
+    desk.decide(copies[0], "confirmed")
+    assert handed(db, page_config, now) == other
+    desk.decide(other, "confirmed")
+    assert handed(db, page_config, now) == copies[1], "when only copies wait, they are read all the same"
+
+
+def test_the_random_share_of_the_page_is_of_the_audit_while_it_waits(desk, db, page_config, now):
+    page_config.review.random = 1.0
+    desk.keep("Illegals pour over the border", probability=0.9, flag=True)
+    drawn = desk.keep("The parade starts at noon", probability=0.1)
+    with db.write() as session:
+        session.add(Flag(post_id=drawn, probability=0.1, origin="audit"))
+    assert handed(db, page_config, now) == drawn
+    desk.decide(drawn, "rejected")
+    assert handed(db, page_config, now) != drawn
