@@ -32,23 +32,21 @@ class Target:
 def choose(
     decisions: Floats, labels: Sequence[int], target: Target, weights: Floats | None = None
 ) -> tuple[float, float]:
-    """Return the (queue, alert) limits as decision values: the lowest from which on the asked precision is kept.
+    """Return the (queue, alert) limits as decision values: the lowest at which what is flagged has the asked precision.
 
-    ``weights`` says how much each example counts; none means all alike.
+    ``weights`` says how much each example counts; none means all alike. What is flagged counts as a whole: a handful of
+    wrong labels with the highest scores of all must not drive the limit up to where nothing is found any more.
     """
     label = np.asarray(labels)
     weight = np.ones(len(label)) if weights is None else weights
     grid = np.unique(np.quantile(decisions, np.linspace(0.3, 0.995, 400)))
 
     def lowest(precision: float) -> float:
-        limit = float(grid[-1])
-        for candidate in grid[::-1]:
-            flagged = decisions >= candidate
-            # With few flags left a single mistake decides: below 20 the limit is not judged.
-            if flagged.sum() >= 20 and np.average(label[flagged], weights=weight[flagged]) < precision:
-                break
-            limit = float(candidate)
-        return limit
+        for limit in grid:
+            flagged = decisions >= limit
+            if np.average(label[flagged], weights=weight[flagged]) >= precision:
+                return float(limit)
+        return float(grid[-1])
 
     queue = lowest(target.queue_precision)
     return queue, max(queue, lowest(target.alert_precision))

@@ -73,3 +73,9 @@ def test_wrong_labels_cost_two_points_of_recall_at_most_or_are_refused(honest, l
     passed, reason = gate.decide(comparison)
     print(f"recall {recall.before:.3f} -> {recall.after:.3f}, {'promoted' if passed else 'refused'}: {reason}")
     assert recall.change >= -0.02 or not passed
+
+
+def test_many_copies_with_the_highest_scores_leave_the_threshold_where_it_was(honest):
+    """Three hundred look-alikes count as three: they must not make the queue run dry either."""
+    trained = classifier.train(training_set(classifier.load_corpus(), look_alikes(), RULES))
+    assert trained.weights.thresholds.queue == pytest.approx(honest.thresholds.queue, abs=0.05)
