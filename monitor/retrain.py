@@ -1,5 +1,7 @@
 """The way back: agreed labels become examples, a candidate is trained, and it goes on duty only if it is not worse."""
 
+import shlex
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -22,6 +24,11 @@ from monitor.learning.flips import Flip
 from monitor.learning.gate import Comparison, Judged
 from monitor.learning.labels import Label, Labels
 from monitor.versions import Active, active, active_row
+
+_ENOUGH_TO_JUDGE = 20
+"""Labels of one person from which it is said that they are at odds with the rest,"""
+_MOSTLY = 0.6
+"""and the share that must agree with it for nothing to be said."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +114,7 @@ def _judge(
         reason = f"{reason}, and without the labels of {tainted} that were taken back"
     if row.version == duty.version:
         passed, reason = False, "the same weights as the version on duty: the labels change nothing"
-    notes = _notes(found)
+    notes = (*_notes(found), *_at_odds(found.agreed, trained))
     with db.write() as session:
         held = _held_back(session, config, duty) if passed else ""
         outcome = Outcome(
@@ -299,3 +306,25 @@ def _notes(found: Labels) -> tuple[str, ...]:
     if found.contradictory:
         notes.append(f"{found.contradictory} labels were left out, because others say the opposite of the same text.")
     return tuple(notes)
+
+
+def _at_odds(agreed: Sequence[Label], trained: Trained) -> list[str]:
+    """Who mostly says the opposite of what everything else teaches: a sentence each, for leads to look into."""
+    slope, offset = trained.weights.calibration
+    says = {
+        example.text: int(1 / (1 + np.exp(-(decision * slope + offset))) >= 0.5)
+        for example, decision in zip(trained.examples, trained.held_out[:, 0], strict=True)
+        if example.source in ("review", "import")
+    }
+    given: dict[str, list[bool]] = defaultdict(list)
+    for label in agreed:
+        if label.text in says:
+            for reviewer in label.reviewers:
+                given[reviewer].append(says[label.text] == label.label)
+    return [
+        f"{reviewer} differs from what everything else teaches on {same.count(False)} of {len(same)} labels: look at "
+        f"them (“sheriffwatch labels list”). “sheriffwatch labels revert --by {shlex.quote(reviewer)} --retrain” "
+        "takes them out."
+        for reviewer, same in sorted(given.items())
+        if len(same) >= _ENOUGH_TO_JUDGE and sum(same) < _MOSTLY * len(same)
+    ]

@@ -88,6 +88,18 @@ def test_labels_of_one_kind_only_are_remarked_on():
     assert note.startswith("All 2 labels are matches")
 
 
+def test_who_mostly_says_the_opposite_of_all_else_is_named_to_the_leads(config):
+    from .test_labels import label
+
+    said = [label(f"text {n}", reviewers=("Mallory" if n % 2 else "Ana",)) for n in range(50)]
+    examples = tuple(labels.examples(said, config.learning))
+    held_out = np.zeros((50, 18))
+    held_out[:, 0] = [-9.0 if n % 2 else 9.0 for n in range(50)]  # every label says match
+    (note,) = retraining._at_odds(said, Trained(classifier.load().weights, held_out, examples))
+    assert note.startswith("Mallory differs from what everything else teaches on 25 of 25 labels")
+    assert "labels revert --by Mallory --retrain" in note
+
+
 @pytest.mark.parametrize("obstacle", ["pinned", "configured", "another on duty"])
 def test_a_candidate_that_passed_is_held_back_when_people_decided_otherwise(db, config, now, obstacle):
     duty = active(db, config)
