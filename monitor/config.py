@@ -91,6 +91,10 @@ class LearningConfig(Section):
     """Posts that raised no flag, drawn at random each week for review: they tell how much is missed."""
     drift_band: float = Field(default=0.25, gt=0)
     """Population stability index of the scores of a week from which a health alert is sent."""
+    flagged_band: float = Field(default=2.0, gt=1)
+    """How many times as much as usual may be flagged, or as little: of all posts, of a platform's, or for a theme."""
+    unknown_band: float = Field(default=0.1, gt=0, le=1)
+    """Rise of the share of unknown words from which a health alert is sent."""
     agreement_band: float = Field(default=0.15, gt=0, le=1)
     """Fall of the agreement between reviewers and classifier from which a health alert is sent."""
 

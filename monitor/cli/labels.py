@@ -35,13 +35,14 @@ app.add_typer(group, name="labels")
 def import_(
     file: Annotated[Path, typer.Argument(help="JSON lines, or an export of Label Studio or Argilla.")],
     reviewer: Annotated[str, typer.Option(help="Whose labels they are where a row names nobody.")] = "",
+    by: ByOption = "",
     config: ConfigOption = None,
     json_: JsonOption = False,
 ) -> None:
     """Take labels given elsewhere. A row that cannot be used is named, and the others go on."""
     with workspace(config) as space:
         given = list(exchange.read(file, reviewer=reviewer))
-        done = exchange.take(space.db, given, source=file.name, now=utcnow())
+        done = exchange.take(space.db, given, source=file.name, now=utcnow(), by=by or promotion.login())
     for sentence in done.refused:
         err.print(sentence, markup=False, soft_wrap=True)
     if json_:

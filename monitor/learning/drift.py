@@ -28,6 +28,8 @@ BASELINE_WEEKS = 8
 LEAST_POSTS = 50
 """Posts in a week below which its distribution says nothing."""
 LEAST_REVIEWS = 15
+LEAST_FLAGGED = 10
+"""Flagged posts in a week below which their share says nothing."""
 _BINS = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.97)
 _MOST_TEXTS = 5000
 _WORD = re.compile(r"[^\W\d_]{2,}")
@@ -121,9 +123,33 @@ def concerns(session: Session, config: Config, week: date, version: str) -> list
         unknown = [figures["unknown_words"] for figures in before if figures["unknown_words"] is not None]
         if unknown and latest["posts"] >= LEAST_POSTS and latest["unknown_words"] is not None:
             usual = sum(unknown) / len(unknown)
-            if latest["unknown_words"] >= usual + 0.1:
+            if latest["unknown_words"] >= usual + rules.unknown_band:
                 said.append(f"More words of {name} are unknown: {latest['unknown_words']:.0%} after {usual:.0%}.")
-    return said
+    return [*said, *_moved_shares(by_scope, week, rules.flagged_band)]
+
+
+def _moved_shares(by_scope: dict[str, list[DriftReading]], week: date, band: float) -> Iterable[str]:
+    """What is flagged far more or less often than before: of all posts, of a platform's, and of all for a theme."""
+    for scope, readings in sorted(by_scope.items()):
+        theme = scope.startswith("theme:")
+        whole = by_scope["all" if theme else scope]
+        now = sum(reading.figures["flagged"] for reading in readings if reading.week == week)
+        was = sum(reading.figures["flagged"] for reading in readings if reading.week < week)
+        posts = sum(reading.figures["posts"] for reading in whole if reading.week == week)
+        posts_before = sum(reading.figures["posts"] for reading in whole if reading.week < week)
+        if min(posts, posts_before) < LEAST_POSTS:
+            continue
+        expected = was / posts_before * posts
+        if max(now, expected) < LEAST_FLAGGED or abs(now - expected) < 3 * math.sqrt(max(expected, 1.0)):
+            continue  # may be chance
+        if not 1 / band < now / max(expected, 1e-9) < band:
+            of = (
+                f"Posts flagged for {scope.removeprefix('theme:')}"
+                if theme
+                else f"Flagged of {scope.replace(':', ' ')}"
+            )
+            of = "Flagged of all posts" if scope == "all" else of
+            yield f"{of}: {now / posts:.1%} after {was / posts_before:.1%}, beyond the band of {band:g} times."
 
 
 def watch(db: Database, config: Config, active: Active, *, now: datetime) -> list[str]:

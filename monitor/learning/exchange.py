@@ -99,7 +99,7 @@ def read(file: Path, *, reviewer: str = "") -> Iterator[Given | str]:
             yield f"{place}: {error}"
 
 
-def take(db: Database, given: Iterable[Given | str], *, source: str, now: datetime) -> Imported:
+def take(db: Database, given: Iterable[Given | str], *, source: str, now: datetime, by: str = "") -> Imported:
     """Store labels: on posts kept here as verdicts, on other texts beside them. The same again changes nothing."""
     done = Imported()
     with db.write() as session:
@@ -116,6 +116,7 @@ def take(db: Database, given: Iterable[Given | str], *, source: str, now: dateti
             Event(
                 at=now,
                 kind="labels.imported",
+                actor=by,
                 subject=f"file:{source}",
                 data={"reviews": done.reviews, "texts": done.texts, "refused": len(done.refused)},
             )
@@ -168,7 +169,7 @@ def _label_studio(number: int, label: Label) -> dict[str, Any]:
 
 
 def _argilla(label: Label) -> dict[str, Any]:
-    """A record as Argilla 2 writes it (https://docs.argilla.io/latest/how_to_guides/record/)."""
+    """A record as Argilla 2 writes it, and reads it (https://docs.argilla.io/latest/how_to_guides/record/)."""
 
     def values(value: Any) -> list[dict[str, Any]]:
         return [{"user_id": reviewer, "value": value, "status": "submitted"} for reviewer in label.reviewers]
@@ -182,7 +183,9 @@ def _argilla(label: Label) -> dict[str, Any]:
         "id": label.key,
         "fields": {"text": label.text},
         "metadata": {"post": label.post_id} if label.post_id else {},
+        "suggestions": {},
         "responses": responses,
+        "vectors": {},
     }
 
 
@@ -304,10 +307,10 @@ def _post_of(session: Session, item: Given) -> Post | None:
 
 def _take_review(session: Session, item: Given, post: Post, done: Imported, now: datetime) -> None:
     before = latest_of(session, item.post_id or 0, item.reviewer)
-    if before is not None and (before.verdict, before.reason, list(before.themes)) == (
+    if before is not None and (before.verdict, before.reason, sorted(before.themes)) == (
         item.verdict,
         item.reason,
-        list(item.themes),
+        sorted(item.themes),
     ):
         done.known += 1
         return
@@ -342,8 +345,8 @@ def _take_text(session: Session, item: Given, source: str, done: Imported, now: 
         .limit(1)
     ).scalar()
     label = int(item.verdict is Verdict.CONFIRMED)
-    said = (label, list(item.themes), item.reason)
-    if row is not None and row.revoked_at is None and (row.label, row.themes, row.reason) == said:
+    said = (label, sorted(item.themes), item.reason)
+    if row is not None and row.revoked_at is None and (row.label, sorted(row.themes), row.reason) == said:
         done.known += 1
         return
     if row is None:

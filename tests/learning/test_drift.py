@@ -5,6 +5,7 @@ import pytest
 import sqlalchemy as sa
 
 from models import Alert
+from models.drift import DriftReading
 from monitor.learning import drift
 from monitor.versions import active
 
@@ -47,3 +48,29 @@ def test_the_figures_of_a_week_are_kept_by_platform_and_theme(desk, db, config, 
     assert readings["platform:feed"]["unknown_words"] < 1.0
     again = drift.read_week(db, duty, monday.date(), now=now)
     assert len(again) == len(readings)
+
+
+def reading(week, scope, posts, flagged):
+    figures = {"posts": posts, "flagged": flagged, "bins": [posts], "reviewed": 0, "agreement": None}
+    return DriftReading(week=week, version="one", scope=scope, figures={**figures, "unknown_words": 0.1})
+
+
+@pytest.mark.parametrize(
+    ("flagged", "of_theme", "said"),
+    [
+        (30, 30, ["Flagged of all posts: 3.0% after 1.0%", "Posts flagged for invasion: 3.0% after 1.0%"]),
+        (12, 12, []),
+        (19, 19, []),
+        (10, 0, ["Posts flagged for invasion: 0.0% after 1.0%"]),
+    ],
+)
+def test_a_share_that_left_its_band_is_said_for_all_and_for_the_theme(db, config, now, flagged, of_theme, said):
+    monday = now.date() - WEEK
+    weeks = [monday - n * WEEK for n in (3, 2, 1)]
+    with db.write() as session:
+        session.add_all(reading(week, scope, 1000, 10) for week in weeks for scope in ("all", "theme:invasion"))
+        session.add(reading(monday, "all", 1000, flagged))
+        session.add_all([reading(monday, "theme:invasion", of_theme, of_theme)] if of_theme else [])
+    with db.read() as session:
+        found = drift.concerns(session, config, monday, "one")
+    assert [sentence.split(",")[0] for sentence in found] == said

@@ -29,7 +29,7 @@ def facts(found):
 
 @pytest.mark.parametrize("form", list(Format))
 def test_labels_come_back_from_each_form_as_they_were(desk, db, tmp_path, now, form):
-    desk.decide(desk.keep("Illegals out\nof “our” county 🚨"), "confirmed", themes=["illegals"])
+    desk.decide(desk.keep("Illegals out\nof “our” county 🚨"), "confirmed", themes=["invasion", "illegals"])
     quoted = desk.keep("The sheriff was quoted")
     for reviewer in ("Ana", "Ben"):
         desk.decide(quoted, "rejected", by=reviewer, reason="quote")
