@@ -21,10 +21,11 @@ from monitor.cli.common import (
     workspace,
 )
 from monitor.errors import SheriffwatchError
-from monitor.learning import exchange, promotion
+from monitor.learning import exchange, labelexport, promotion
 from monitor.learning import labels as labelling
-from monitor.learning.exchange import Format
+from monitor.learning.labelexport import Format
 from monitor.learning.rescore import rescore as rescoring
+from monitor.review import selection
 from monitor.versions import active
 
 group = typer.Typer(help="What people agree on: the labels that a retraining learns from.", no_args_is_help=True)
@@ -61,11 +62,20 @@ def import_(
 def export(
     form: Annotated[Format, typer.Option("--format", help="jsonl, label-studio or argilla")] = Format.JSONL,
     to: Annotated[Path | None, typer.Option("--out", help="The file to write. Default: standard output.")] = None,
+    next_: Annotated[
+        int, typer.Option("--next", help="Instead so many posts without a label, to be labelled there.", min=0)
+    ] = 0,
     config: ConfigOption = None,
 ) -> None:
-    """Write the labels in force."""
-    with workspace(config) as space, space.db.read() as session:
-        text = exchange.write(labelling.gather(session, space.config.learning).agreed, form)
+    """Write the labels in force, or with --next the posts whose labels would teach most."""
+    with workspace(config) as space:
+        duty = active(space.db, space.config) if next_ else None
+        with space.db.read() as session:
+            if duty is None:
+                text = labelexport.write(labelling.gather(session, space.config.learning).agreed, form)
+            else:
+                picks = selection.next_up(session, duty, limit=next_)
+                text = labelexport.write_tasks([(pick.post_id, pick.text) for pick in picks], form)
     if to is None:
         sys.stdout.write(text)
         return

@@ -4,8 +4,8 @@ import pytest
 
 from monitor.config import LearningConfig
 from monitor.errors import UsageError
-from monitor.learning import exchange, labels
-from monitor.learning.exchange import Format
+from monitor.learning import exchange, labelexport, labels
+from monitor.learning.labelexport import Format
 
 
 def written(tmp_path, text, name="labels.jsonl"):
@@ -34,7 +34,7 @@ def test_labels_come_back_from_each_form_as_they_were(desk, db, tmp_path, now, f
     for reviewer in ("Ana", "Ben"):
         desk.decide(quoted, "rejected", by=reviewer, reason="quote")
     before = facts(agreed(db))
-    file = written(tmp_path, exchange.write(agreed(db), form), f"labels.{form.value}")
+    file = written(tmp_path, labelexport.write(agreed(db), form), f"labels.{form.value}")
     again = taken(db, file, now)
     assert (again.reviews, again.texts, again.known, again.refused) == (0, 0, 3, [])
     for reviewer in ("Ana", "Ben"):
@@ -107,3 +107,41 @@ def test_a_data_set_comes_in_once_with_its_weight_and_goes_out_by_its_name(db, n
     assert {label.weight for label in agreed(db)} == {0.1}
     assert labels.revert(db, "dataset/generic", by="Lead", now=now) == 2
     assert agreed(db) == []
+
+
+@pytest.mark.parametrize(
+    ("form", "label"),
+    [
+        (Format.JSONL, lambda rows: [row.update(label=1, reviewer="Ana") for row in rows]),
+        (
+            Format.LABEL_STUDIO,
+            lambda rows: [
+                row.update(
+                    annotations=[
+                        {
+                            "completed_by": {"email": "Ana"},
+                            "result": [{"from_name": "verdict", "value": {"choices": ["confirmed"]}}],
+                        }
+                    ]
+                )
+                for row in rows
+            ],
+        ),
+        (
+            Format.ARGILLA,
+            lambda rows: [
+                row["responses"].update(verdict=[{"user_id": "Ana", "value": "confirmed", "status": "submitted"}])
+                for row in rows
+            ],
+        ),
+    ],
+)
+def test_posts_go_out_without_a_label_and_come_back_with_one(desk, db, tmp_path, now, form, label):
+    post = desk.keep("Illegals out of our county")
+    text = labelexport.write_tasks([(post, "Illegals out of our county")], form)
+    rows = json.loads(text) if text.startswith("[") else [json.loads(line) for line in text.splitlines()]
+    label(rows)
+    done = taken(db, written(tmp_path, json.dumps(rows)), now)
+    assert (done.reviews, done.refused) == (1, [])
+    (found,) = agreed(db)
+    assert (found.post_id, found.label, found.reviewers) == (post, 1, ("Ana",))
