@@ -7,6 +7,8 @@ import classifier
 from classifier import Example
 from classifier.weights import COLUMNS
 from models import Event, Post, PostVersion, Review, Verdict
+from models.user import UserRole
+from monitor import users
 from monitor.config import LearningConfig
 from monitor.errors import UsageError
 from monitor.learning import labels
@@ -91,6 +93,15 @@ def test_reverting_a_person_takes_back_all_labels_and_deafens_to_new_ones(desk, 
         assert (event.actor, event.subject, event.data) == ("Lead", "reviewer:Mallory", {"labels": 3})
     labels.set_trust(db, "Mallory", 1.0, by="Lead", now=NOW)
     assert len(agreed(db)) == 2
+
+
+def test_labels_of_a_reviewer_who_left_stay_until_they_are_taken_back(desk, db):
+    users.add(db, "Ana", UserRole.REVIEWER, by="Lead", now=NOW)
+    desk.decide(desk.keep("text"), "confirmed", by="Ana")
+    users.disable(db, "Ana", by="Lead", now=NOW)
+    assert [label.reviewers for label in agreed(db)] == [("Ana",)]
+    assert labels.revert(db, "Ana", by="Lead", now=NOW) == 1
+    assert agreed(db) == []
 
 
 def test_reverting_nobody_names_the_reviewers(desk, db):
