@@ -53,7 +53,10 @@ def metrics(config: ConfigOption = None, json_: JsonOption = False) -> None:
                     "undecided": found.undecided,
                     "contradictory": found.contradictory,
                 },
-                "weeks": [{"week": r.week, "scope": r.scope, **r.figures} for r in readings],
+                "weeks": [
+                    {"week": r.week, "scope": r.scope, **r.figures, "distance": drift.distance(r, readings)}
+                    for r in readings
+                ],
                 "concerns": concerns,
             }
         )
@@ -64,13 +67,14 @@ def metrics(config: ConfigOption = None, json_: JsonOption = False) -> None:
     )
     print_table(
         f"Weeks, as {duty.version} read them",
-        ["week", "scope", "posts", "flagged", "unknown words", "agreement"],
+        ["week", "scope", "posts", "flagged", "distance", "unknown words", "agreement"],
         (
             (
                 reading.week,
                 reading.scope,
                 reading.figures["posts"],
                 _share(reading.figures["flagged_share"]),
+                "" if (moved := drift.distance(reading, readings)) is None else f"{moved:.2f}",
                 _share(reading.figures["unknown_words"]),
                 _share(reading.figures["agreement"]),
             )

@@ -109,10 +109,9 @@ def concerns(session: Session, config: Config, week: date, version: str) -> list
             continue
         latest, before = readings[-1].figures, [reading.figures for reading in readings[:-1]]
         name = "all posts" if scope == "all" else scope.replace(":", " ")
-        base = [sum(column) for column in zip(*(figures["bins"] for figures in before), strict=True)]
-        distance = stability_index(base, latest["bins"])
-        if distance is not None and distance >= rules.drift_band:
-            said.append(f"Scores of {name} have moved: index {distance:.2f}, band {rules.drift_band:.2f}.")
+        moved = distance(readings[-1], readings)
+        if moved is not None and moved >= rules.drift_band:
+            said.append(f"Scores of {name} have moved: index {moved:.2f}, band {rules.drift_band:.2f}.")
         was, reviews = _mean_agreement(before)
         if was is not None and reviews >= LEAST_REVIEWS and latest["reviewed"] >= LEAST_REVIEWS:
             fall = was - latest["agreement"]
@@ -184,6 +183,16 @@ def watch(db: Database, config: Config, active: Active, *, now: datetime) -> lis
                 )
             )
     return said
+
+
+def distance(reading: DriftReading, readings: Iterable[DriftReading]) -> float | None:
+    """How far a week's scores lie from those of the weeks before, by :func:`stability_index`; None of too few posts."""
+    before = [
+        other.figures["bins"]
+        for other in readings
+        if other.scope == reading.scope and reading.week - BASELINE_WEEKS * WEEK <= other.week < reading.week
+    ]
+    return stability_index([sum(column) for column in zip(*before, strict=True)], reading.figures["bins"])
 
 
 def stability_index(before: Sequence[int], after: Sequence[int]) -> float | None:

@@ -30,6 +30,9 @@ def test_a_week_unlike_the_others_is_one_health_alert(desk, db, config, now):
     assert any("platform bluesky" in sentence for sentence in said)
     assert drift.watch(db, config, duty, now=now) == []
     with db.read() as session:
+        readings = session.execute(sa.select(DriftReading).where(DriftReading.scope == "all")).scalars().all()
+        moved = {reading.week: drift.distance(reading, readings) for reading in readings}
+        assert moved[(now - WEEK).date()] > config.learning.drift_band > moved[(now - 2 * WEEK).date()]
         alerts = session.execute(sa.select(Alert).where(Alert.kind == "health")).scalars().all()
     assert len(alerts) == 1
     assert "have moved" in alerts[0].payload["body"]

@@ -158,6 +158,7 @@ def agreed(db):
         return labels.gather(session, LearningConfig()).agreed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("label", "column"), [(1, "illegals"), (0, "quote")])
 def test_a_bare_verdict_speaks_against_no_theme_and_no_reason(label, column):
     corpus = classifier.load_corpus()[::40]
