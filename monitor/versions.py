@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
+import structlog
 from sqlmodel import Session, col
 
 import classifier
@@ -13,6 +14,8 @@ from models.clock import utcnow
 from models.db import Database
 from monitor.config import Config
 from monitor.errors import SheriffwatchError
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -35,11 +38,20 @@ class Duty:
         self._active: Active | None = None
 
     def current(self) -> Active:
-        """The classifier on duty now; after a promotion or rollback by any process, the new one."""
+        """The classifier on duty now; after a promotion or rollback by any process, the new one.
+
+        One that cannot be loaded, as on a host that lacks its artifact, leaves the one before at work, and the log says
+        so at each use. Raises SheriffwatchError when there is none before it.
+        """
         with self._db.read() as session:
             row = _wanted(session, self._config)
         if self._active is None or row is None or row.id != self._active.row_id:
-            self._active = active(self._db, self._config)
+            try:
+                self._active = active(self._db, self._config)
+            except SheriffwatchError as error:
+                if self._active is None:
+                    raise
+                log.error("classifier.not_taken_up", still=self._active.version, error=str(error))
         return self._active
 
 

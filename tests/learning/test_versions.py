@@ -61,6 +61,18 @@ def test_a_damaged_artifact_is_not_promoted_and_the_one_on_duty_stays(db, config
     assert duty.current().version == before
 
 
+def test_a_running_process_that_lacks_the_new_artifact_goes_on_with_the_version_before(db, config, duty, now):
+    before = duty.current().version
+    row = keep(db, config, "second", now=now)
+    promotion.promote(db, config, row.version, by="Lead", now=now + timedelta(1))
+    kept = Path(row.path).rename(config.folder / "elsewhere")
+    assert duty.current().version == before
+    with pytest.raises(SheriffwatchError, match="cannot be loaded"):
+        active(db, config)  # what begins anew must not guess
+    kept.rename(row.path)
+    assert duty.current().version == row.version
+
+
 def test_a_version_of_another_format_says_how_to_go_on(db, config, duty, now, tmp_path):
     row = keep(db, config, "second", now=now)
     old = tmp_path / "old.skops"
