@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 import time_machine
+from selectolax.lexbor import LexborHTMLParser
 
 from models import Checkout, Flag, Review, Verdict
 from models.clock import utcnow
@@ -285,3 +286,29 @@ async def test_pictures_and_severe_text_are_veiled_until_asked_for(db, log_in, p
     assert "may be hard to read" not in (await ana.get("/queue/2")).text
     page_config.review.blur = False
     assert "may be hard to read" not in (await ana.get("/posts/1")).text
+
+
+async def test_severe_text_is_veiled_in_every_list_it_stands_in(db, log_in, page_config):
+    """The queue's list, an agency's newest, where people differ, and the same words elsewhere."""
+    words = "Words that are hard to read, about people who crossed a river, at some length."
+    with db.write() as session:
+        office, version = make_office(session), make_version(session)
+        other = make_office(session, "Other County Sheriff", "TX", address="other.test")
+        for number, account in enumerate((office, other)):
+            post = make_post(
+                session, account, words, number=number, version=version, probability=0.9, themes=["dehumanizing"]
+            )
+        agency = office.agency_id
+    verdicts.decide(db, Decision(post.id, Verdict.CONFIRMED, "Ben"), now=utcnow())
+    verdicts.decide(db, Decision(post.id, Verdict.REJECTED, "Cleo", reason="quote"), now=utcnow())
+    lea = log_in("Lea", "lead")
+    for path in ("/queue", f"/agencies/{agency}", "/agreement", f"/posts/{post.id}", "/posts"):
+        page = LexborHTMLParser((await lea.get(path)).text)
+        shown = [node for node in page.css("p, span, a, div") if words[:30] in node.text(deep=False)]
+        assert shown, path
+        for node in shown:
+            while node is not None and "veil" not in (node.attributes.get("class") or ""):
+                node = node.parent
+            assert node is not None, f"{path} shows it unasked"
+    page_config.review.blur = False
+    assert 'class="veil' not in (await lea.get("/queue")).text

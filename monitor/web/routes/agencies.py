@@ -13,6 +13,7 @@ from monitor.web.charts import columns
 from monitor.web.page import Page, Visit
 from monitor.web.routes.overview import counted
 from monitor.web.tiles import NAMES
+from monitor.web.veil import veiled
 
 PER_PAGE = 50
 MONTHS = 24
@@ -70,6 +71,7 @@ def show(visit: Visit) -> Response:
             chart=months_chart(series),
             agreements=agencies.agreements_of(session, [number]).get(number, []),
             newest=newest,
+            veiled=veiled(visit, newest),
         )
 
 

@@ -6,6 +6,7 @@ from models.user import UserRole
 from monitor import posts
 from monitor.review.agreement import agreements, differences
 from monitor.web.page import Page, Visit
+from monitor.web.veil import veiled
 
 
 def show(visit: Visit) -> Response:
@@ -20,6 +21,7 @@ def show(visit: Visit) -> Response:
             open=[(one, kept[one.post_id]) for one in open_ if one.post_id in kept],
             count=len(open_),
             quorum=quorum,
+            veiled=veiled(visit, kept.values()),
         )
 
 

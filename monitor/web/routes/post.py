@@ -17,7 +17,8 @@ from monitor.messages import themes_of
 from monitor.review.verdicts import agreed
 from monitor.telling import parts_of, weights_of
 from monitor.web.page import Page, Visit
-from monitor.web.routes.queue import blind_for, is_severe
+from monitor.web.routes.queue import blind_for
+from monitor.web.veil import is_severe, veiled
 from monitor.wordings import steps
 
 MOST_SHOWN = 50
@@ -54,6 +55,7 @@ def show(visit: Visit) -> Response:
         events = session.execute(
             sa.select(Event).where(col(Event.subject) == f"post:{post_id}").order_by(col(Event.id)).limit(MOST_SHOWN)
         ).scalars()
+        others = elsewhere(session, kept)
         return visit.render(
             "post.html",
             kept=kept,
@@ -68,7 +70,8 @@ def show(visit: Visit) -> Response:
             blur=visit.config.review.blur,
             wordings=list(reversed(steps(kept.versions)[-MOST_SHOWN:])),
             captures={capture.id: capture for capture in posts.captures_of(session, kept)},
-            elsewhere=elsewhere(session, kept),
+            elsewhere=others,
+            veiled=veiled(visit, others.posts),
             history=[] if blind else list(history),
             alerts=list(alerts),
             agreements=list(agreements),

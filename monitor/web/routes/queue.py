@@ -16,9 +16,9 @@ from monitor.review import desk, verdicts
 from monitor.review.verdicts import REASONS, THEMES, Decision
 from monitor.telling import parts_of, weights_of
 from monitor.web.page import Page, Visit
+from monitor.web.veil import is_severe, veiled
 
 LISTED = 30
-_SEVERE_THEMES = frozenset({"dehumanizing"})
 MEANINGS: Mapping[str, str] = {
     "policy": "A policy position, without a hostile frame",
     "news": "News or figures in neutral terms",
@@ -42,6 +42,7 @@ def show(visit: Visit) -> Response:
         return visit.render(
             "queue.html",
             waiting=waiting,
+            veiled=veiled(visit, waiting),
             count=desk.count(session, visit.config, name, now=visit.now),
             most=desk.MOST_COUNTED,
             on_desk=desk.on_desk(session, name, visit.now),
@@ -102,11 +103,6 @@ def blind_for(visit: Visit, kept: KeptPost) -> bool:
     """Whether score and others' verdicts are hidden from this person on this post."""
     decided = any(review.reviewer == visit.user.name for review in kept.reviews)
     return visit.config.review.blind and not decided and not visit.may("lead")
-
-
-def is_severe(kept: KeptPost) -> bool:
-    """Whether the text is veiled until asked for."""
-    return any(review.severe for review in kept.reviews) or bool(_SEVERE_THEMES & set(themes_of(kept.score)))
 
 
 def _next(visit: Visit) -> Response:

@@ -14,7 +14,8 @@ from monitor.review.verdicts import agreed
 from monitor.telling import Piece, excerpt_of
 from monitor.web.filters import HIDDEN_WHEN_BLIND, AmbiguousError, Asked, choices
 from monitor.web.page import Page, Visit
-from monitor.web.routes.queue import blind_for, is_severe
+from monitor.web.routes.queue import blind_for
+from monitor.web.veil import is_severe
 
 LISTED = 25
 MOST_COUNTED = 1000
