@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe
 
 from models.clock import utcnow
 from models.db import open_db
@@ -82,7 +83,7 @@ async def test_what_is_no_page_is_never_opened_as_one(tour):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_axe_finds_nothing(tour, scheme):
-    axe = pytest.importorskip("axe_playwright_python.async_playwright").Axe()
+    axe = Axe()
     found = {}
     async for place, page in tour.visit(tour.places.kinds, color_scheme=scheme):
         results = await axe.run(page, options={"runOnly": WCAG, "resultTypes": ["violations"]})
