@@ -174,6 +174,24 @@ class WebConfig(Section):
     """The address people reach the page at, for links in alerts. Empty: no links to our copy."""
 
 
+class OidcConfig(Section):
+    """``[oidc]``: logging in with an account at the organisation's identity provider. Needs the extra ``oidc``."""
+
+    issuer: str = ""
+    """The provider's address as it calls itself: ``https://login.example.org``. Empty: passwords only."""
+    client_id: str = ""
+    client_secret: str = ""
+    label: str = "your organisation's account"
+    """How the log-in page calls it."""
+    new_users: Literal["", "viewer", "reviewer"] = ""
+    """The role of people whom the provider knows and we do not. Empty: they need a link from an admin."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether it is set up."""
+        return bool(self.issuer and self.client_id)
+
+
 class AccountConfig(Section):
     """``[[accounts]]``: an account to watch, as ``account add`` would."""
 
@@ -203,6 +221,7 @@ class Config(Section):
     review: ReviewConfig = Field(default_factory=ReviewConfig)
     alerts: AlertsConfig = Field(default_factory=AlertsConfig)
     web: WebConfig = Field(default_factory=WebConfig)
+    oidc: OidcConfig = Field(default_factory=OidcConfig)
     accounts: list[AccountConfig] = Field(default_factory=list)
     sources: dict[str, Any] = Field(default_factory=dict)
     channels: dict[str, Any] = Field(default_factory=dict, exclude=True)

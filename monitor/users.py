@@ -180,6 +180,52 @@ def accept(db: Database, token: str, name: str, password: str, *, now: datetime)
     return user
 
 
+def of_identity(session: Session, subject: str) -> User | None:
+    """The user whom the identity provider calls so, disabled or not."""
+    return session.execute(sa.select(User).where(col(User.oidc_subject) == subject)).scalar() if subject else None
+
+
+def admit(db: Database, subject: str, name: str, *, link: str, role: UserRole | None, now: datetime) -> User:
+    """The user who is this to the identity provider.
+
+    Who is not known yet becomes the user whom the invitation ``link`` is for, or else a new one with ``role``. Raises
+    UsageError for a disabled user, a link that does not hold, a name that is taken, and when there is no role to give.
+    """
+    with db.write() as session:
+        user = of_identity(session, subject)
+        if user is None:
+            user = _invited(session, link, name, now) if link else _newcomer(session, name, role, now)
+            user.oidc_subject = subject
+            session.add(user)
+            session.flush()
+            session.add(_event("user.identity", user.name, user.name, now, subject=subject))
+        if user.disabled_at is not None:
+            raise UsageError("Your account here is disabled. Ask an admin.")
+    return user
+
+
+def _invited(session: Session, link: str, name: str, now: datetime) -> User:
+    found = invitation(session, link, now)
+    if found is None:
+        raise UsageError("This link was used or has expired. Ask an admin for a new one.")
+    invited, user = found
+    invited.used_at = now
+    session.add(invited)
+    return user or User(name=check_name(name), role=UserRole.ADMIN, created_at=now)
+
+
+def _newcomer(session: Session, name: str, role: UserRole | None, now: datetime) -> User:
+    if role is None:
+        raise UsageError("Nobody here is known by this account yet. Ask an admin for a link, and open it first.")
+    name = check_name(name)
+    if named(session, name) is not None:
+        raise UsageError(
+            f"There is a user “{name}” already. If that is you, ask an admin for a link, and open it first."
+        )
+    session.add(_event("user.added", name, name, now, role=role.value))
+    return User(name=name, role=role, created_at=now)
+
+
 def any_user(session: Session) -> bool:
     """Whether anybody can log in: a user with a password, or known to the identity provider."""
     return (

@@ -76,7 +76,7 @@ def list_(config: ConfigOption = None, json_: JsonOption = False) -> None:
                 user.role.value,
                 user.slack_id,
                 ago(user.created_at, now),
-                "disabled" if user.disabled_at else "active" if user.password_hash else "invited",
+                "disabled" if user.disabled_at else "active" if user.password_hash or user.oidc_subject else "invited",
             )
             for user in people
         ),

@@ -24,6 +24,7 @@ _TITLES = {
     413: "Too large",
     429: "Too many tries",
     500: "A fault of ours",
+    502: "The identity provider does not answer",
     503: "The database does not answer",
 }
 _HINTS = {

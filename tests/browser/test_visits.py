@@ -207,7 +207,7 @@ async def test_an_expired_link_and_an_unknown_post_say_what_to_do(site, db):
 
 
 async def test_from_the_key_to_the_next_post_it_takes_less_than_a_tenth_of_a_second(site, waiting):
-    """As the browser's own clock has it, until the next post is there; the middle of twenty, for others use the machine.
+    """By the browser's own clock, until the next post is there; the middle of twenty, for others use the machine.
 
     bench/page.py has the figure that 19 of 20 stay under, with a million posts.
     """

@@ -21,6 +21,8 @@ LEAST = {
     ("GET", "/login"): EVERYBODY,
     ("POST", "/login"): EVERYBODY,
     ("POST", "/logout"): VIEWER,
+    ("GET", "/login/oidc"): EVERYBODY,
+    ("GET", "/login/oidc/back"): EVERYBODY,
     ("GET", "/welcome/{link}"): EVERYBODY,
     ("POST", "/welcome/{link}"): EVERYBODY,
     ("GET", "/me"): VIEWER,

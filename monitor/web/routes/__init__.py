@@ -17,6 +17,7 @@ from monitor.web.routes import (
     home,
     login,
     me,
+    oidc,
     overview,
     people,
     pictures,
@@ -29,6 +30,7 @@ from monitor.web.routes import (
 ALL: tuple[Page, ...] = (
     *home.PAGES,
     *login.PAGES,
+    *oidc.PAGES,
     *me.PAGES,
     *people.PAGES,
     *queue.PAGES,

@@ -52,7 +52,9 @@ def show_welcome(visit: Visit) -> Response:
         found = users.invitation(session, _link(visit), visit.now)
     if found is None:
         return errors.page(visit, 410, "It was used, or is older than three days. Ask an admin for a new one.")
-    return visit.render("welcome.html", name=found[1].name if found[1] else "", first=found[1] is None, sentence="")
+    return visit.render(
+        "welcome.html", name=found[1].name if found[1] else "", first=found[1] is None, sentence="", link=_link(visit)
+    )
 
 
 def accept(visit: Visit) -> Response:
@@ -68,7 +70,9 @@ def accept(visit: Visit) -> Response:
         if found is None:
             return errors.page(visit, 410, str(error), again=False)
         shown = found[1].name if found[1] else name
-        return visit.render("welcome.html", 400, name=shown, first=found[1] is None, sentence=str(error))
+        return visit.render(
+            "welcome.html", 400, name=shown, first=found[1] is None, sentence=str(error), link=_link(visit)
+        )
     return _enter(visit, sessions.start(visit.db, user, now=visit.now, how="invitation"), "/", [])
 
 
