@@ -52,6 +52,8 @@ class FetchedPost(SQLModel):
     authorship: Authorship = Authorship.OWN
     author_id: str = ""
     author_handle: str = ""
+    reply_to: str = ""
+    """The platform's key of the post that this one answers or goes on from, where it tells."""
     posted_at: datetime | None = None
     """When the platform or author says it was posted: a claim, not our clock."""
     edited_at: datetime | None = None
@@ -104,6 +106,12 @@ class Post(SQLModel, table=True):
         Index("ix_post_shown_at", "shown_at", "id"),
         Index("ix_post_check_due", "next_check_at"),
         Index(
+            "ix_post_reply_to",
+            "reply_to",
+            sqlite_where=sa.text("reply_to <> ''"),
+            postgresql_where=sa.text("reply_to <> ''"),
+        ),
+        Index(
             "ix_post_missing_once",
             "account_id",
             sqlite_where=sa.text("missing_checks = 1"),
@@ -118,6 +126,8 @@ class Post(SQLModel, table=True):
     authorship: Authorship = Field(default=Authorship.OWN, sa_type=word(Authorship))
     author_id: str = ""
     author_handle: str = ""
+    reply_to: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    """The key of the post that this one answers or goes on from; that post need not be kept."""
     posted_at: datetime | None = None
     first_seen_at: datetime = Field(default_factory=utcnow)
     shown_at: datetime | None = Field(

@@ -329,6 +329,7 @@ def _post_row(item: Brought, post: FetchedPost) -> dict[str, Any]:
         "authorship": post.authorship,
         "author_id": post.author_id,
         "author_handle": post.author_handle,
+        "reply_to": post.reply_to,
         "posted_at": post.posted_at,
         "first_seen_at": item.at,
         "backfilled": item.backfill,

@@ -61,6 +61,7 @@ def parse_item(item: Any, did: str) -> FetchedPost | None:
         authorship=_authorship(own, record, item),
         author_id=string(author.get("did")),
         author_handle=string(author.get("handle")),
+        reply_to=_parent(record) if own else "",
         posted_at=moment(reason.get("indexedAt")) if not own and reason else _posted_at(view),
         revision=string(view.get("cid")),
         lang=string(langs[0], 35) if langs else "",
@@ -72,9 +73,14 @@ def _authorship(own: bool, record: dict[str, Any], item: dict[str, Any]) -> Auth
     """Own words, an answer to somebody, or somebody else's words. An office's own thread is its own words."""
     if not own:
         return Authorship.SHARED
-    parent = string(mapping(mapping(record.get("reply")).get("parent")).get("uri"))
+    parent = _parent(record)
     mine = string(mapping(mapping(item.get("post")).get("author")).get("did"))
     return Authorship.REPLY if parent and not parent.startswith(f"at://{mine}/") else Authorship.OWN
+
+
+def _parent(record: dict[str, Any]) -> str:
+    """The uri of the post that this one answers."""
+    return string(mapping(mapping(record.get("reply")).get("parent")).get("uri"))
 
 
 def _full_links(text: str, facets: Any) -> str:

@@ -46,6 +46,7 @@ def parse_status(status: Any, account_id: str, places: frozenset[str]) -> Fetche
         authorship=_authorship(own, inner, account_id),
         author_id=author,
         author_handle=string(account.get("acct")),
+        reply_to=_continued(inner, uri, account_id) if own else "",
         posted_at=moment(inner.get("created_at")) if own else moment(outer.get("created_at")),
         edited_at=moment(inner.get("edited_at")),
         revision=string(inner.get("edited_at")),
@@ -91,6 +92,19 @@ def _authorship(own: bool, status: dict[str, Any], account_id: str) -> Authorshi
     answered = identifier(status.get("in_reply_to_account_id"))
     is_reply = bool(identifier(status.get("in_reply_to_id")))
     return Authorship.REPLY if is_reply and answered != account_id else Authorship.OWN
+
+
+def _continued(status: dict[str, Any], uri: str, account_id: str) -> str:
+    """The uri of the account's own post that this one goes on from.
+
+    The server names it by number. Its uri can be told where this one's ends with its own number; a post of somebody
+    else may live anywhere.
+    """
+    number, before = identifier(status.get("id")), identifier(status.get("in_reply_to_id"))
+    if not before or identifier(status.get("in_reply_to_account_id")) != account_id:
+        return ""
+    start, slash, end = uri.rpartition("/")
+    return f"{start}{slash}{before}" if end == number else ""
 
 
 def _addressed_by(uri: str, account: dict[str, Any], places: frozenset[str]) -> bool:

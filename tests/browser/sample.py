@@ -271,6 +271,7 @@ def _post(session, account, text, number, now, picture, version, whole=""):
         posted_at=seen,
         first_seen_at=seen,
         author_handle=whole,
+        reply_to=whole and f"post-{number - 1000}",
         author_id=whole,
         authorship=list(Authorship)[number % 3] if whole else Authorship.OWN,
         deleted_at=now if number % 7 == 3 else None,

@@ -153,6 +153,7 @@ def test_an_own_thread_is_own_words_and_an_answer_to_others_is_a_reply() -> None
         }
 
     assert post_of(skeet("2/2", reply=parent(DID))).authorship == Authorship.OWN
+    assert post_of(skeet("2/2", reply=parent(DID))).reply_to == f"at://{DID}/app.bsky.feed.post/1"
     assert post_of(skeet("No.", reply=parent(OTHER_DID))).authorship == Authorship.REPLY
 
 

@@ -148,6 +148,15 @@ def test_an_own_thread_is_own_words_and_an_answer_to_others_is_a_reply() -> None
     assert post_of(toot(2, in_reply_to_id="1", in_reply_to_account_id="2002")).authorship == Authorship.REPLY
 
 
+def test_a_post_of_a_thread_names_the_one_it_goes_on_from_and_no_strangers_post() -> None:
+    goes_on = post_of(toot(2, in_reply_to_id="1", in_reply_to_account_id="1001"))
+    assert goes_on.reply_to == post_of(toot(1)).external_id
+    assert post_of(toot(2, in_reply_to_id="1", in_reply_to_account_id="2002")).reply_to == ""
+    assert post_of(toot(2)).reply_to == ""
+    named_otherwise = toot(2, in_reply_to_id="1", in_reply_to_account_id="1001", uri="https://a.example/objects/9f")
+    assert post_of(named_otherwise).reply_to == ""
+
+
 def test_a_post_with_nothing_but_id_address_and_content_is_read() -> None:
     post = post_of({"id": "1", "url": "https://social.example/notice/AbCdEf", "content": "plain <b>words</b>"})
     assert (post.text, post.external_id, post.authorship) == (

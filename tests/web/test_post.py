@@ -196,3 +196,30 @@ async def test_only_links_a_browser_may_follow_are_links(db, log_in):
         for n in range(1, 5)
     ]
     assert linked == [False, True, False, False]
+
+
+async def test_the_thread_around_a_post_is_shown_before_and_after_it(db, log_in):
+    with db.write() as session:
+        office, version = make_office(session), make_version(session)
+        other = make_office(session, "Other County Sheriff", "TX", address="other.test")
+        first = make_post(session, office, "First of all.", number=1, reply_to="not-kept")
+        second = make_post(session, office, "Secondly, this.", number=2, reply_to=first.external_id)
+        third = make_post(session, office, "And third.", number=3, reply_to=second.external_id)
+        last = make_post(session, office, "At last.", number=4, reply_to=third.external_id)
+        answer = make_post(session, other, "We agree.", number=5, reply_to=second.external_id)
+        alone = make_post(session, office, "Alone.", number=6)
+        circle = make_post(session, office, "Round and round.", number=7)
+        circle.reply_to = circle.external_id
+        session.add(circle)
+    ana = log_in()
+    html = words((await ana.get(f"/posts/{second.id}")).text)
+    for before, after in (("First of all.", ": this post"), (": this post", "And third."), ("And third.", "At last.")):
+        assert html.index(before) < html.index(after)
+    assert "The thread begins with a post that is not kept here." in html
+    assert "Other County Sheriff We agree." in html
+    assert answer.id != last.id
+    assert "Its thread" not in (await ana.get(f"/posts/{alone.id}")).text
+    assert (await ana.get(f"/posts/{circle.id}")).status_code == 200
+    reading = words((await ana.get(f"/queue/{third.id}")).text)
+    assert "Secondly, this." in reading
+    assert "At last." not in reading

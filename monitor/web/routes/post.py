@@ -11,7 +11,7 @@ from models.evidence import Event
 from models.flag import Alert
 from models.review import Review
 from models.user import UserRole
-from monitor import posts
+from monitor import conversation, posts
 from monitor.duplicates import elsewhere
 from monitor.messages import themes_of
 from monitor.review.verdicts import agreed
@@ -56,6 +56,7 @@ def show(visit: Visit) -> Response:
             sa.select(Event).where(col(Event.subject) == f"post:{post_id}").order_by(col(Event.id)).limit(MOST_SHOWN)
         ).scalars()
         others = elsewhere(session, kept)
+        thread = conversation.around(session, kept.post)
         return visit.render(
             "post.html",
             kept=kept,
@@ -71,7 +72,8 @@ def show(visit: Visit) -> Response:
             wordings=list(reversed(steps(kept.versions)[-MOST_SHOWN:])),
             captures={capture.id: capture for capture in posts.captures_of(session, kept)},
             elsewhere=others,
-            veiled=veiled(visit, others.posts),
+            thread=thread,
+            veiled=veiled(visit, [*others.posts, *thread.before, *thread.after]),
             history=[] if blind else list(history),
             alerts=list(alerts),
             agreements=list(agreements),

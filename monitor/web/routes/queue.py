@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from models.review import Verdict
 from models.user import UserRole
-from monitor import posts
+from monitor import conversation, posts
 from monitor.errors import UsageError
 from monitor.messages import themes_of
 from monitor.posts import KeptPost
@@ -120,6 +120,7 @@ def _page(visit: Visit, kept: KeptPost, status: int, sentence: str, typed: Mappi
         other = desk.holder(session, kept.post.id or 0, visit.now)
         undoable = desk.last_verdict(session, name, visit.now)
         stint = desk.stint(session, name, visit.now)
+        thread = conversation.before(session, kept.post)
     mine = next((review for review in kept.reviews if review.reviewer == name), None)
     suggested = list(themes_of(score)) if score else []
     return visit.render(
@@ -134,6 +135,8 @@ def _page(visit: Visit, kept: KeptPost, status: int, sentence: str, typed: Mappi
         themes=THEMES,
         reasons=[(str((n + 1) % 10), code, MEANINGS[code]) for n, code in enumerate(REASONS)],
         mine=mine,
+        thread=thread,
+        veiled=veiled(visit, thread.before),
         others=[] if blind else [review for review in kept.reviews if review.reviewer != name],
         other=other if other is not None and other.reviewer != name else None,
         undoable=undoable,
