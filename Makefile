@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow lint format lock train pictures reference bench clean
+.PHONY: help install demo test test-slow lint format lock train pictures screenshots reference bench clean
 
 help:  ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -47,6 +47,9 @@ train: $(STAMP)  ## Train the bundled classifier from the corpus
 pictures: $(STAMP)  ## Draw the pictures of the documentation anew
 	$(BIN)/python docs/pictures/demo.py
 	$(BIN)/python docs/pictures/alert.py
+
+screenshots: $(STAMP)  ## Photograph the review page anew (needs chromium)
+	$(BIN)/python docs/pictures/pages.py
 
 reference: $(STAMP)  ## Write the reference of the commands anew
 	$(BIN)/python docs/commands.py

@@ -200,7 +200,7 @@ async def test_only_links_a_browser_may_follow_are_links(db, log_in):
 
 async def test_the_thread_around_a_post_is_shown_before_and_after_it(db, log_in):
     with db.write() as session:
-        office, version = make_office(session), make_version(session)
+        office = make_office(session)
         other = make_office(session, "Other County Sheriff", "TX", address="other.test")
         first = make_post(session, office, "First of all.", number=1, reply_to="not-kept")
         second = make_post(session, office, "Secondly, this.", number=2, reply_to=first.external_id)
