@@ -34,6 +34,7 @@ from models import (
 )
 from models.db import Database
 from monitor.review.verdicts import REASONS, THEMES
+from monitor.tally import monday
 
 STATES = (
     "TX FL CA GA NC OH PA NY IL MI TN VA IN MO AL LA SC KY WI OK AR MS KS IA NE WA CO MN AZ OR UT NM WV ID MT NV SD ND"
@@ -53,6 +54,7 @@ COMMON = (
 RARER = "border illegal alien fence wall invasion deport federal agreement immigration detainer visa asylum".split()
 RARE_WORD = "zebra"
 PHRASE = "catch and release"
+_SCOPES = tuple(f"theme:{name}" for name in THEMES)
 
 
 class Words:
@@ -234,11 +236,25 @@ def _surroundings(load: Load, rng: random.Random) -> None:
         DriftReading,
         "week version scope figures",
         [
-            ((NOW - timedelta(weeks=n)).date().isoformat(), bundled.version, scope, '{"posts": 6000, "psi": 0.04}')
+            ((monday(NOW.date()) - timedelta(weeks=n)).isoformat(), bundled.version, scope, json.dumps(_read(rng)))
             for n in range(26)
-            for scope in ("all", "platform:bluesky", "platform:feed", "platform:mastodon")
+            for scope in ("all", *(f"platform:{name}" for name in ("bluesky", "feed", "mastodon")), *_SCOPES)
         ],
     )
+
+
+def _read(rng: random.Random) -> dict[str, Any]:
+    """The figures of one week, as monitor/learning/drift.py keeps them."""
+    flagged, reviewed = rng.randint(130, 170), rng.randint(90, 120)
+    return {
+        "posts": 6000,
+        "flagged": flagged,
+        "flagged_share": flagged / 6000,
+        "bins": [4000 + rng.randint(-200, 200), 1200, 300, 120, 80, 60, 50, 40, 40, 50, 60],
+        "unknown_words": rng.uniform(0.02, 0.03),
+        "reviewed": reviewed,
+        "agreement": rng.uniform(0.85, 0.95),
+    }
 
 
 def _coverage(account: int, rng: random.Random) -> Iterator[tuple[Any, ...]]:

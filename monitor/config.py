@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from models.account import Role
 from monitor.alerts import Channel, channel_classes
@@ -180,7 +180,7 @@ class OidcConfig(Section):
     issuer: str = ""
     """The provider's address as it calls itself: ``https://login.example.org``. Empty: passwords only."""
     client_id: str = ""
-    client_secret: str = ""
+    client_secret: SecretStr = SecretStr("")
     label: str = "your organisation's account"
     """How the log-in page calls it."""
     new_users: Literal["", "viewer", "reviewer"] = ""

@@ -127,12 +127,13 @@ async def _exchange(
     url = _text(provider, "token_endpoint")
     form = prepare_token_request("authorization_code", redirect_uri=redirect_uri, code=code, code_verifier=verifier)
     methods = provider.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
+    secret = config.oidc.client_secret.get_secret_value()
     auth = None
-    if config.oidc.client_secret and "client_secret_basic" in methods:
-        auth = httpx.BasicAuth(config.oidc.client_id, config.oidc.client_secret)
+    if secret and "client_secret_basic" in methods:
+        auth = httpx.BasicAuth(config.oidc.client_id, secret)
     else:
-        secret = {"client_secret": config.oidc.client_secret} if config.oidc.client_secret else {}
-        form = f"{form}&{httpx.QueryParams({'client_id': config.oidc.client_id, **secret})}"
+        own = {"client_id": config.oidc.client_id, **({"client_secret": secret} if secret else {})}
+        form = f"{form}&{httpx.QueryParams(own)}"
     headers = {
         "content-type": "application/x-www-form-urlencoded",
         "accept": "application/json",

@@ -1,4 +1,4 @@
-"""Photographs the review page over half a year of invented offices: docs/images/page-*.png. Run by ``make screenshots``.
+"""Photographs the review page over half a year of invented offices: docs/images/page-*.png (``make screenshots``).
 
 The posts are those that the classifier's corpus was written with; offices, dates and verdicts are drawn with a fixed
 seed, so the pictures change only when the page, the corpus or the classifier does, and with the day they are taken.
@@ -75,11 +75,8 @@ STATES = (
     "NE",
     "KS",
 )
-PLACES = [
-    a + b
-    for b in ("moor", "wick", "fen", "combe", "mere")
-    for a in ("Lark", "Quill", "Amber", "Marrow", "Thistle", "Hollow")
-]
+BEGINNINGS = ("Lark", "Quill", "Amber", "Marrow", "Thistle", "Hollow")
+PLACES = [beginning + end for end in ("moor", "wick", "fen", "combe", "mere") for beginning in BEGINNINGS]
 SHOWN = "Working with our partners at ICE"
 
 
@@ -233,7 +230,8 @@ async def photograph(db: Database, config: Config, post_id: int) -> None:
             sa.select(col(Flag.post_id))
             .join(PostVersion, col(PostVersion.post_id) == col(Flag.post_id))
             .where(col(Flag.post_id).not_in(decided), sa.func.length(PostVersion.text).between(180, 320))
-            .order_by(col(Flag.probability))
+            .where(col(Flag.probability) < 0.97)
+            .order_by(col(Flag.probability).desc())
             .limit(1)
         ).scalar_one()
     async with serving(db, config) as address, async_playwright() as driver:

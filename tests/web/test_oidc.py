@@ -3,6 +3,7 @@
 import httpx
 import pytest
 import sqlalchemy as sa
+from pydantic import SecretStr
 
 from models import Event, User, UserRole, WebSession
 from models.clock import utcnow
@@ -16,7 +17,7 @@ def idp(page_config):
     with provider() as made:
         page_config.http.allow_private = [made.address.removeprefix("http://")]
         page_config.oidc.issuer = made.address
-        page_config.oidc.client_id, page_config.oidc.client_secret = CLIENT, SECRET
+        page_config.oidc.client_id, page_config.oidc.client_secret = CLIENT, SecretStr(SECRET)
         page_config.oidc.label = "your Example account"
         yield made
 
@@ -164,7 +165,7 @@ async def test_the_providers_own_checks_pass(idp, stranger, page_config):
     page_config.oidc.new_users = "viewer"
     await go_there_and_back(stranger, idp)
     assert idp.refused == []
-    page_config.oidc.client_secret = "wrong"
+    page_config.oidc.client_secret = SecretStr("wrong")
     answer = await go_there_and_back(stranger, idp)
     assert (answer.status_code, idp.refused) == (403, ["secret"])
     assert "wrong" not in answer.text
