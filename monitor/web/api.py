@@ -16,7 +16,7 @@ from sqlmodel import Session, col
 
 from models.account import Account
 from models.agency import Agency
-from models.db import Database, DatabaseError
+from models.db import Database
 from models.flag import Flag
 from models.review import Review, Verdict
 from models.user import User, UserRole
@@ -38,6 +38,7 @@ from monitor.web.answers import (
     ReviewAnswer,
     hidden,
 )
+from monitor.web.errors import DATABASE_AWAY
 
 MOST = 200
 _BIGGEST_ID = 2**31 - 1
@@ -122,12 +123,11 @@ def make_api(db: Database, config: Config) -> FastAPI:
     async def _refused(_request: Request, error: Exception) -> JSONResponse:
         return JSONResponse({"detail": str(error)}, 400)
 
-    @api.exception_handler(DatabaseError)
-    @api.exception_handler(sa.exc.OperationalError)
-    @api.exception_handler(sa.exc.InterfaceError)
-    @api.exception_handler(sa.exc.TimeoutError)
     async def _busy(_request: Request, _error: Exception) -> JSONResponse:
         return JSONResponse({"detail": "The database does not answer. Try again in a moment."}, 503)
+
+    for kind in DATABASE_AWAY:
+        api.add_exception_handler(kind, _busy)
 
     @api.get("/posts", openapi_extra={"parameters": [_parameter(name) for name in FIELDS]})
     def list_posts(

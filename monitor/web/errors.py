@@ -12,6 +12,8 @@ from monitor.web.security import SAFE_METHODS, local_path
 if TYPE_CHECKING:
     from monitor.web.page import Visit
 
+DATABASE_AWAY = (DatabaseError, sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
+"""What is raised when the database is busy or does not answer."""
 _TITLES = {
     400: "That did not work",
     401: "Log in to go on",
@@ -87,7 +89,7 @@ def busy(visit: "Visit") -> Response:
 
 def fault(visit: "Visit", error: Exception) -> Response:
     """A fault of the program's own. The page stands even when the database does not answer."""
-    if isinstance(error, DatabaseError | sa.exc.OperationalError | sa.exc.InterfaceError | sa.exc.TimeoutError):
+    if isinstance(error, DATABASE_AWAY):
         return busy(visit)
     return page(visit, 500, "It has been written to the log. Nothing that was stored is lost. Try again, or go back.")
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import sqlalchemy as sa
 import structlog
 from itsdangerous import BadSignature, Signer
 from starlette.concurrency import run_in_threadpool
@@ -24,13 +23,14 @@ from starlette.routing import Route
 from starlette.types import Message
 
 from models.clock import utcnow
-from models.db import Database, DatabaseError
+from models.db import Database
 from models.user import User, UserRole
 from monitor import sessions
 from monitor.config import Config
 from monitor.errors import UsageError
 from monitor.sessions import Login
 from monitor.web import errors
+from monitor.web.errors import DATABASE_AWAY
 from monitor.web.security import SAFE_METHODS, comes_from_elsewhere, form_token, local_path, token_fits
 from monitor.web.shared import Shared
 
@@ -191,6 +191,8 @@ async def _answer(page: Page, shared: Shared, request: Request) -> Response:
         return Response(status_code=400)
     except HTTPException as error:
         return await run_in_threadpool(errors.page, visit, error.status_code, error.detail)
+    except DATABASE_AWAY as error:
+        return await run_in_threadpool(_busy, visit, error)
     except Exception as error:
         log.exception("web.fault", path=request.url.path, method=request.method)
         return await run_in_threadpool(errors.fault, visit, error)
@@ -277,6 +279,10 @@ def _checked(page: Page, visit: Visit) -> Response:
         return page.view(visit)
     except UsageError as error:
         return errors.page(visit, 400, str(error))
-    except (DatabaseError, sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
-        log.warning("web.database", path=visit.request.url.path, error=str(error)[:300])
-        return errors.busy(visit)
+    except DATABASE_AWAY as error:
+        return _busy(visit, error)
+
+
+def _busy(visit: Visit, error: Exception) -> Response:
+    log.warning("web.database", path=visit.request.url.path, error=str(error)[:300])
+    return errors.busy(visit)

@@ -4,8 +4,9 @@ import re
 from datetime import date, timedelta
 
 import pytest
+import sqlalchemy as sa
 
-from models import Account, Agency, Agreement, Role
+from models import Account, Agency, Agreement, Coverage, Role
 from models.clock import utcnow
 from tests.monitor.made_posts import make_office, make_post, make_version
 
@@ -73,11 +74,22 @@ async def test_an_agency_shows_agreements_with_dates_accounts_by_role_and_its_mo
     assert "TFM 2025-03-04 yes" in said
     assert re.search(r"JEM 2019-06-01 no longer, since \d{4}-", said)
     assert said.index("campaign Run") < said.index("office example.test")
-    assert "Posts kept 2 Flagged 2 Confirmed by people 1" in said
+    assert "Posts kept 2 Flagged 2 100.0 of 100 posts Confirmed by people 1" in said
     assert re.search(r"<tr><th scope=\"row\">\w+ 20\d\d</th><td class=\"num\">2</td><td class=\"num\">2</td>", html)
     assert "Flagged 1." in said
     assert " style=" not in html
     assert "Watch an account" not in said, "a viewer adds none"
+
+
+async def test_an_agency_says_how_much_of_the_time_each_account_was_polled(db, log_in, offices):
+    now = utcnow()
+    with db.write() as session:
+        account = session.execute(sa.select(Account).where(Account.address == "example.test")).scalar_one()
+        account.added_at = now - timedelta(days=60)
+        half = {"since": now - timedelta(days=40), "until": now - timedelta(days=15), "polls": 2400}
+        session.add_all([account, Coverage(account_id=account.id, outcome="ok", **half)])
+    said = words((await log_in("Vic", "viewer").get(f"/agencies/{offices[0]}")).text)
+    assert "polled 50 % of the last 30 days" in said
 
 
 async def test_an_agency_without_accounts_and_one_that_is_not_there(log_in, offices):

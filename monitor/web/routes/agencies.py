@@ -1,11 +1,15 @@
 """Agencies: the list, and one with its agreements, accounts and figures."""
 
+from datetime import timedelta
+
+from sqlmodel import Session
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from models.account import Account
 from models.agency import Agency
 from models.user import UserRole
-from monitor import agencies, posts, tally
+from monitor import agencies, coverage, posts, tally
 from monitor.accounts import STATES
 from monitor.posts import PostFilter
 from monitor.tally import Count
@@ -19,6 +23,9 @@ PER_PAGE = 50
 MONTHS = 24
 MOST_WORDS = 100
 NEWEST = 5
+COVERED_DAYS = 30
+MOST_ACCOUNTS = 12
+"""Accounts whose coverage is reckoned; the others have it on their own pages."""
 
 
 def index(visit: Visit) -> Response:
@@ -70,9 +77,22 @@ def show(visit: Visit) -> Response:
             series=series,
             chart=months_chart(series),
             agreements=agencies.agreements_of(session, [number]).get(number, []),
+            polled=_shares_polled(visit, session, rows[:MOST_ACCOUNTS]),
+            days=COVERED_DAYS,
             newest=newest,
             veiled=veiled(visit, newest),
         )
+
+
+def _shares_polled(visit: Visit, session: Session, accounts: list[Account]) -> dict[int, float | None]:
+    """For each of these accounts the share of the last days in which polls went well."""
+    since, usual = visit.now - timedelta(days=COVERED_DAYS), visit.config.poll.interval_s
+    return {
+        account.id or 0: coverage.share_polled(
+            coverage.stretches(session, account, since, visit.now, period_s=account.interval_s or usual)
+        )
+        for account in accounts
+    }
 
 
 def months_chart(series: tally.Series) -> object:
