@@ -24,6 +24,8 @@ from monitor.scoring import TEST_PLATFORM
 MOST_RANKED = 2000
 """Sorting by relevance ranks so many of the newest posts that match."""
 _FEW_ACCOUNTS = 8
+_MANY = 3000
+"""Scores within bounds that SQLite may gather and sort; more are walked."""
 
 
 class Sort(StrEnum):
@@ -113,10 +115,10 @@ FTS = sa.table("post_fts", sa.column("rowid"), sa.column("post_fts"), sa.column(
 """The index of words: ``rowid`` and ``post_fts`` on SQLite, ``post_id`` and ``words`` on PostgreSQL."""
 
 
-def statement(session: Session, wanted: PostFilter) -> sa.Select[Any]:
-    """Ids of the wanted posts, in no order yet."""
+def statement(session: Session, wanted: PostFilter, *, ordered: bool = True) -> sa.Select[Any]:
+    """Ids of the wanted posts, in no order yet; without ``ordered`` they may also be gathered account by account."""
     query: sa.Select[Any] = sa.select(col(Post.id).label("id")).select_from(Post)
-    query = _of_accounts(session, query, wanted)
+    query = _of_accounts(session, query, wanted, few=_FEW_ACCOUNTS if ordered or wanted.search else 10_000)
     if wanted.flagged or wanted.theme:
         query = query.join(Flag, col(Flag.post_id) == col(Post.id)).where(col(Flag.origin) != "test")
     if wanted.since is not None:
@@ -165,7 +167,7 @@ def on_duty(session: Session) -> int | None:
     ).scalar()
 
 
-def _of_accounts(session: Session, query: sa.Select[Any], wanted: PostFilter) -> sa.Select[Any]:
+def _of_accounts(session: Session, query: sa.Select[Any], wanted: PostFilter, *, few: int) -> sa.Select[Any]:
     """Accounts are few and posts are many: the accounts are looked up first."""
     asked = sa.select(col(Account.id))
     if wanted.state or wanted.agency_id is not None or wanted.platform or wanted.account_ids:
@@ -180,7 +182,7 @@ def _of_accounts(session: Session, query: sa.Select[Any], wanted: PostFilter) ->
         if wanted.account_ids:
             asked = asked.where(col(Account.id).in_(wanted.account_ids))
         ids = list(session.execute(asked.where(col(Account.platform) != TEST_PLATFORM)).scalars())
-        if len(ids) <= _FEW_ACCOUNTS:
+        if len(ids) <= few:
             return query.where(col(Post.account_id).in_(ids))
         # Adding nothing keeps SQLite from sorting all posts of many accounts instead of walking down from the newest.
         return query.where((col(Post.account_id) + 0).in_(ids))
@@ -191,29 +193,45 @@ def _of_accounts(session: Session, query: sa.Select[Any], wanted: PostFilter) ->
 def _decided(verdict: str) -> sa.ColumnElement[bool]:
     if verdict == "none":
         return ~sa.exists().where(col(Review.post_id) == col(Post.id), col(Review.revoked_at).is_(None))
-    newest = (
-        sa.select(sa.func.max(col(Review.id)))
-        .where(col(Review.revoked_at).is_(None))
-        .group_by(col(Review.post_id), col(Review.reviewer))
+    # One row a post is looked at: the first of those in force, unless another one in force says something else. Walked
+    # in the order of the posts, it ends with the page; gathering what all reviews add up to would take a tenth second.
+    first, other = aliased(Review), aliased(Review)
+    beside = sa.exists().where(col(other.post_id) == col(first.post_id), _in_force(other))
+    differs = beside.where(col(other.verdict) != col(first.verdict))
+    said = (
+        sa.or_(col(first.verdict) == Verdict.UNSURE, differs)
+        if verdict == Verdict.UNSURE
+        else sa.and_(col(first.verdict) == Verdict(verdict), ~differs)
     )
-    low, high = sa.func.min(col(Review.verdict)), sa.func.max(col(Review.verdict))
-    posts = sa.select(col(Review.post_id)).where(col(Review.id).in_(newest)).group_by(col(Review.post_id))
-    if verdict == Verdict.UNSURE:
-        posts = posts.having(sa.or_(low != high, low == Verdict.UNSURE))
-    else:
-        posts = posts.having(sa.and_(low == high, low == Verdict(verdict)))
-    return col(Post.id).in_(posts)
+    return sa.exists().where(
+        col(first.post_id) == col(Post.id), _in_force(first), ~beside.where(col(other.id) < col(first.id)), said
+    )
+
+
+def _in_force(review: Any) -> sa.ColumnElement[bool]:
+    """Not taken back, and no later one of the same person on the same post."""
+    later = aliased(Review)
+    newer = sa.exists().where(
+        col(later.post_id) == review.post_id,
+        col(later.reviewer) == review.reviewer,
+        col(later.id) > review.id,
+        col(later.revoked_at).is_(None),
+    )
+    return sa.and_(review.revoked_at.is_(None), ~newer)
 
 
 def _scored(session: Session, query: sa.Select[Any], wanted: PostFilter) -> sa.Select[Any]:
-    query = query.join(Score, col(Score.post_version_id) == col(Post.current_version_id)).where(
-        col(Score.classifier_version_id) == on_duty(session)
-    )
-    if wanted.score_min is not None:
-        query = query.where(col(Score.probability) >= wanted.score_min)
-    if wanted.score_max is not None:
-        query = query.where(col(Score.probability) <= wanted.score_max)
-    return query
+    low = 0.0 if wanted.score_min is None else wanted.score_min
+    high = 1.0 if wanted.score_max is None else wanted.score_max
+    duty = on_duty(session)
+    version: Any = col(Score.classifier_version_id)
+    probability: Any = col(Score.probability)
+    bounds = [version == duty, probability >= low, probability <= high]
+    if wanted.sort is not Sort.SCORE and session.get_bind().dialect.name == "sqlite":
+        some = session.execute(sa.select(col(Score.id)).where(*bounds).limit(_MANY + 1)).all()
+        if len(some) > _MANY:  # too many to be gathered and sorted: the posts are walked from the newest
+            bounds = [version + 0 == duty, probability + 0 >= low, probability + 0 <= high]
+    return query.join(Score, col(Score.post_version_id) == col(Post.current_version_id)).where(*bounds)
 
 
 def _whole(query: Mapping[str, str], name: str) -> int | None:

@@ -19,6 +19,7 @@ from models.review import Review
 from monitor import search
 from monitor.errors import UsageError
 from monitor.messages import themes_of
+from monitor.patience import patience
 from monitor.postfilter import FTS, MOST_RANKED, PostFilter, Sort, statement
 from monitor.review.verdicts import agreed, in_force
 
@@ -123,10 +124,19 @@ def page(session: Session, wanted: PostFilter, *, after: str = "", limit: int = 
     return Page(load(session, [row.id for row in rows[:limit]]), _cursor(last, key is not None) if last else "")
 
 
-def count(session: Session, wanted: PostFilter, *, most: int) -> int:
-    """How many posts are wanted; counting ends at ``most`` + 1, since counting a million takes seconds."""
-    some = statement(session, wanted).limit(most + 1).subquery()
-    return int(session.execute(sa.select(sa.func.count()).select_from(some)).scalar_one())
+def count(session: Session, wanted: PostFilter, *, most: int, within_s: float | None = None) -> int | None:
+    """How many posts are wanted; counting ends at ``most`` + 1, since counting a million takes seconds.
+
+    None when that takes longer than ``within_s`` seconds, too: of a rare thing many posts must be looked at.
+    """
+    some = statement(session, replace(wanted, sort=Sort.NEWEST), ordered=False).limit(most + 1).subquery()
+    query = sa.select(sa.func.count()).select_from(some)
+    if within_s is None:
+        return int(session.execute(query).scalar_one())
+    with patience(session, within_s) as out:
+        return int(session.execute(query).scalar_one())
+    assert out.spent
+    return None
 
 
 def get(session: Session, post_id: int) -> KeptPost | None:

@@ -72,11 +72,11 @@ def agreements(session: Session) -> list[Agreement]:
     return [everybody, *each] if each else []
 
 
-def differences(session: Session, *, quorum: int) -> list[Difference]:
-    """Posts that need somebody to settle them, the oldest difference first, at most ``MOST_OPEN``."""
+def differences(session: Session, *, quorum: int, among: Sequence[int] | None = None) -> list[Difference]:
+    """Posts that need settling, the oldest difference first, at most ``MOST_OPEN``; ``among``: of these posts."""
     newest = (
         sa.select(sa.func.max(col(Review.id)))
-        .where(col(Review.revoked_at).is_(None))
+        .where(col(Review.revoked_at).is_(None), *([] if among is None else [col(Review.post_id).in_(among)]))
         .group_by(col(Review.post_id), col(Review.reviewer))
     )
     low, high = sa.func.min(col(Review.verdict)), sa.func.max(col(Review.verdict))

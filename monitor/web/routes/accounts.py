@@ -24,7 +24,7 @@ from monitor.sources import source_classes
 from monitor.tally import Count
 from monitor.web.charts import columns
 from monitor.web.page import Page, Visit
-from monitor.web.routes.agencies import MONTHS, MOST_WORDS, PER_PAGE, months_chart, page_number
+from monitor.web.routes.agencies import MOST_WORDS, PER_PAGE, months, months_chart, page_number
 from monitor.web.routes.overview import counted
 from monitor.web.tiles import NAMES
 
@@ -160,7 +160,8 @@ def _page(visit: Visit, status: int, sentence: str, typed: Mapping[str, str]) ->
         period_s = account.interval_s or visit.config.poll.interval_s
         told = coverage.stretches(session, account, since, visit.now, period_s=period_s)
         by_day = coverage.by_day(told, starts, visit.now)
-        series = tally.over_time(session, tally.last_months(visit.now, MONTHS), [account.id or 0])
+        total = tally.by_account(session, [account.id or 0]).get(account.id or 0, Count())
+        series = months(visit, session, [account.id or 0], total)
         events = session.execute(
             sa.select(Event)
             .where(col(Event.subject) == f"account:{account.id}")
@@ -174,7 +175,7 @@ def _page(visit: Visit, status: int, sentence: str, typed: Mapping[str, str]) ->
             agency=agency,
             condition=condition_of(session, account, visit.now),
             agreements=agencies.agreements_of(session, [agency.id or 0]).get(agency.id or 0, []) if agency else [],
-            total=tally.by_account(session, [account.id or 0]).get(account.id or 0, Count()),
+            total=total,
             series=series,
             chart=months_chart(series),
             days=days,

@@ -1,0 +1,49 @@
+"""Asking the database something for so long and no longer."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlmodel import Session
+
+_STEPS = 5_000
+"""Steps of SQLite's machine between two looks at the clock: a few hundred microseconds."""
+
+
+@dataclass
+class Patience:
+    """Whether the time was up."""
+
+    spent: bool = False
+
+
+@contextmanager
+def patience(session: Session, seconds: float) -> Iterator[Patience]:
+    """Break off what the block asks of the database after so many seconds; the block ends there, without an error."""
+    told = Patience()
+    connection = session.connection()
+    if connection.dialect.name == "sqlite":
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        end = time.monotonic() + seconds
+        driver.set_progress_handler(lambda: time.monotonic() > end, _STEPS)
+        try:
+            yield told
+        except sa.exc.OperationalError as error:
+            if "interrupted" not in str(error.orig):
+                raise
+            told.spent = True
+        finally:
+            driver.set_progress_handler(None, 0)
+        return
+    try:
+        with session.begin_nested():  # what is broken off would take the whole transaction with it
+            connection.execute(sa.text(f"SET LOCAL statement_timeout = {max(1, round(seconds * 1000))}"))
+            yield told
+            connection.execute(sa.text("SET LOCAL statement_timeout TO DEFAULT"))
+    except sa.exc.OperationalError as error:
+        if getattr(error.orig, "sqlstate", "") != "57014":
+            raise
+        told.spent = True

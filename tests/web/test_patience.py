@@ -1,0 +1,49 @@
+"""Asking the database for so long and no longer, on both kinds."""
+
+import time
+
+import pytest
+import sqlalchemy as sa
+
+from models import Post
+from monitor import posts
+from monitor.patience import patience
+from monitor.postfilter import PostFilter
+from tests.monitor.made_posts import make_office, make_post
+
+ENDLESS = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 300000000) SELECT count(*) FROM n"
+
+
+def test_what_takes_too_long_is_broken_off_and_the_session_goes_on(db):
+    with db.write() as session:
+        office = make_office(session)
+        make_post(session, office, "One.")
+    begun = time.monotonic()
+    with db.read() as session:
+        reached = []
+        with patience(session, 0.05) as told:
+            session.execute(sa.text(ENDLESS))
+            reached.append("the end")
+        assert (told.spent, reached) == (True, [])
+        assert session.execute(sa.select(sa.func.count()).select_from(Post)).scalar_one() == 1
+        with patience(session, 20) as told:
+            assert posts.count(session, PostFilter(), most=5, within_s=20) == 1
+        assert not told.spent
+    assert time.monotonic() - begun < 10
+
+
+def test_another_fault_is_not_taken_for_it(db):
+    with db.read() as session, pytest.raises(sa.exc.DBAPIError), patience(session, 5):
+        session.execute(sa.text("SELECT nothing FROM nowhere"))
+
+
+async def test_a_search_whose_count_takes_too_long_still_shows_its_posts(db, log_in, monkeypatch):
+    monkeypatch.setattr("monitor.posts.count", lambda *_, **__: None)
+    with db.write() as session:
+        office = make_office(session)
+        for number in range(30):
+            make_post(session, office, f"Post {number}.", number=number)
+    page = (await log_in().get("/posts")).text
+    assert "More than 25 posts" in page
+    assert page.count('class="item"') == 25
+    assert "Export" in page
