@@ -28,5 +28,5 @@ def demo(
     print_table("What happened", ["", ""], done.rows)
     config = done.folder / "config.toml"
     out.print("Look further:", markup=False)
-    for command in ("posts --flagged", "review list", "evidence show 1", "status"):
+    for command in ("posts --flagged", "review list", "evidence show 1", "status", "web"):
         out.print(f"  sheriffwatch {command} --config {config}", markup=False, soft_wrap=True)
