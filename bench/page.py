@@ -40,6 +40,8 @@ from monitor.web.serve import serving
 from tests import postgres
 
 MOST_MS, MOST_KB = 100, 150
+ELSEWHERE = ("/welcome", "/login/oidc")
+"""Links that work once, and the way to an identity provider."""
 NAME = "Bench"
 SEARCHES: dict[str, dict[str, list[str]]] = {
     "newest": {},
@@ -224,7 +226,7 @@ async def measure(db: Database, url: str, repeat: int, only: str) -> tuple[list[
         with db.read() as session:
             samples = Samples(session, repeat)
             waiting = samples.waiting()
-            paths = [page.path for page in ALL if page.method == "GET" and not page.path.startswith("/welcome")]
+            paths = [page.path for page in ALL if page.method == "GET" and not page.path.startswith(ELSEWHERE)]
             wanted = [(path, samples.of(path)) for path in paths]
         prefix = "/posts" if "/posts" in paths else "/api/v1/posts"
         wanted += [(f"{prefix}: {name}", _searches(prefix, values)) for name, values in SEARCHES.items()]

@@ -55,17 +55,23 @@ def available() -> bool:
     return importlib.util.find_spec("authlib") is not None
 
 
-async def begin(config: Config, redirect_uri: str) -> tuple[str, Begun]:
-    """The provider's address to send a browser to, and what is needed when it comes back.
+async def discover(config: Config) -> dict[str, Any]:
+    """What the provider says of itself. Raises IdentityError when it cannot be asked, or calls itself otherwise."""
+    if not available():
+        raise IdentityError("The extra “oidc” is not installed: pip install 'sheriffwatch[oidc]'.")
+    async with Web(config.http) as web:
+        provider = await _json(web, f"{config.oidc.issuer.rstrip('/')}/.well-known/openid-configuration")
+    if provider.get("issuer") != config.oidc.issuer:
+        raise IdentityError("The provider calls itself otherwise than oidc.issuer does. Ask an admin to mend it.")
+    return provider
 
-    Raises IdentityError when the provider cannot be asked.
-    """
+
+def begin(config: Config, provider: Mapping[str, Any], redirect_uri: str) -> tuple[str, Begun]:
+    """The provider's address to send a browser to, and what is needed when it comes back."""
     from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
     from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
     begun = Begun(secrets.token_urlsafe(24), secrets.token_urlsafe(24), secrets.token_urlsafe(48))
-    async with Web(config.http) as web:
-        provider = await _discover(web, config)
     address = prepare_grant_uri(
         _text(provider, "authorization_endpoint"),
         config.oidc.client_id,
@@ -80,7 +86,9 @@ async def begin(config: Config, redirect_uri: str) -> tuple[str, Begun]:
     return str(address), begun
 
 
-async def finish(config: Config, begun: Begun, redirect_uri: str, returned: Mapping[str, str]) -> Identity:
+async def finish(
+    config: Config, provider: Mapping[str, Any], begun: Begun, redirect_uri: str, returned: Mapping[str, str]
+) -> Identity:
     """Who came back from the provider with these parameters. Raises IdentityError when that is not certain."""
     if not secrets.compare_digest(returned.get("state", "").encode(), begun.state.encode()):
         raise IdentityError("This answer does not belong to a log-in begun in this browser. Begin again.")
@@ -89,21 +97,11 @@ async def finish(config: Config, begun: Begun, redirect_uri: str, returned: Mapp
     if returned.get("iss", config.oidc.issuer) != config.oidc.issuer:
         raise IdentityError("The answer came from another provider.")
     async with Web(config.http) as web:
-        provider = await _discover(web, config)
         token = await _exchange(config, provider, redirect_uri, returned["code"], begun.verifier)
         keys = await _json(web, _text(provider, "jwks_uri"))
     claims = _claims(token, keys, config, provider, begun.nonce)
     name = next((str(claims[key]) for key in ("name", "preferred_username") if claims.get(key)), "")
     return Identity(f"{config.oidc.issuer}#{claims['sub']}", name)
-
-
-async def _discover(web: Web, config: Config) -> dict[str, Any]:
-    if not available():
-        raise IdentityError("The extra “oidc” is not installed: pip install 'sheriffwatch[oidc]'.")
-    provider = await _json(web, f"{config.oidc.issuer.rstrip('/')}/.well-known/openid-configuration")
-    if provider.get("issuer") != config.oidc.issuer:
-        raise IdentityError("The provider calls itself otherwise than oidc.issuer does. Ask an admin to mend it.")
-    return provider
 
 
 async def _json(web: Web, url: str) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from monitor.web.page import COOKIE
 
 MOST_PLACES = 250
 BASE = "https://127.0.0.1"
+AWAY = "/login/oidc"
+"""Leads to an identity provider and back (tests/web/test_oidc.py)."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ class Places:
 def routes(db, config):
     """The paths that the application answers a GET at."""
     app = create_app(db, config)
-    return [r.path for r in app.routes if not isinstance(r, Mount) and r.name != "static" and "GET" in r.methods]
+    pages = [r for r in app.routes if not isinstance(r, Mount) and r.name != "static" and "GET" in r.methods]
+    return [r.path for r in pages if not r.path.startswith(AWAY)]
 
 
 def filled(path: str, known: Mapping[str, list[str]]) -> list[str]:
@@ -111,7 +114,9 @@ def _links(path: str, html: str) -> list[str]:
     return [
         link.path + (f"?{link.query}" if link.query else "")
         for link in absolute
-        if link.scheme == "https" and link.netloc == "127.0.0.1" and not link.path.startswith(("/static/", "/api/"))
+        if link.scheme == "https"
+        and link.netloc == "127.0.0.1"
+        and not link.path.startswith(("/static/", "/api/", AWAY))
     ]
 
 

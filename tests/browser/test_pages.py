@@ -48,6 +48,7 @@ async def served(chromium, migrated_sqlite, tmp_path_factory):
     db = open_db(f"sqlite:///{file}")
     config = load(None, environment={})
     config.web.port = 0
+    config.oidc.issuer, config.oidc.client_id = "https://login.example", "sheriffwatch"  # its buttons are shown
     sample = fill(db)
     with db.read() as session:
         admin = users.named(session, sample.people[0])

@@ -38,6 +38,7 @@ class Provider:
         self.answers = None
         """A status for every request, instead of an answer."""
         self.refused = []
+        self.asked = []
         self._codes = {}
 
     def authorize(self, asked):
@@ -84,6 +85,7 @@ def provider():
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             parts = urlsplit(self.path)
+            made.asked.append(parts.path)
             if made.answers:
                 self.say(made.answers, {})
             elif parts.path == "/authorize":

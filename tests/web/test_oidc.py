@@ -187,6 +187,12 @@ async def test_a_provider_that_cannot_be_asked_is_told_on_a_page(idp, stranger, 
     assert "identity provider" in answer.text or "calls itself" in answer.text
 
 
+async def test_a_stranger_cannot_have_the_provider_asked_again_and_again(idp, stranger):
+    for _ in range(20):
+        assert (await stranger.get("/login/oidc")).status_code == 303
+    assert idp.asked == ["/.well-known/openid-configuration"]
+
+
 async def test_nobody_is_led_elsewhere_after_the_log_in(db, idp, stranger, page_config):
     page_config.oidc.new_users = "viewer"
     answer = await go_there_and_back(stranger, idp, start="/login/oidc?next=//evil.example/")

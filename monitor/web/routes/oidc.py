@@ -3,7 +3,9 @@
 import asyncio
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
@@ -20,6 +22,7 @@ COOKIE = "__Host-sheriffwatch-oidc"
 """What the browser holds while somebody is at the provider. Whoever brings an answer without it is sent away."""
 AWAY_S = 600
 """Seconds that somebody may be at the provider."""
+PROVIDER_KEPT_S = 300.0
 
 
 def leave(visit: Visit) -> Response:
@@ -27,7 +30,7 @@ def leave(visit: Visit) -> Response:
     if not visit.config.oidc.ready:
         raise HTTPException(404)
     try:
-        address, begun = asyncio.run(identity.begin(visit.config, _back(visit)))
+        address, begun = identity.begin(visit.config, _provider(visit), _back(visit))
     except SheriffwatchError as error:
         return errors.page(visit, 502, str(error))
     held = {**asdict(begun), "next": local_path(visit.query.get("next", "")), "link": visit.query.get("link", "")[:200]}
@@ -46,7 +49,7 @@ def come_back(visit: Visit) -> Response:
         return errors.page(visit, 400, "This answer does not belong to a log-in begun in this browser. Begin again.")
     role = visit.config.oidc.new_users
     try:
-        found = asyncio.run(identity.finish(visit.config, begun, _back(visit), visit.query))
+        found = asyncio.run(identity.finish(visit.config, _provider(visit), begun, _back(visit), visit.query))
         user = users.admit(
             visit.db, found.subject, found.name, link=link, role=UserRole(role) if role else None, now=visit.now
         )
@@ -57,6 +60,20 @@ def come_back(visit: Visit) -> Response:
         set_session(response, sessions.start(visit.db, user, now=visit.now, how="oidc"))
     response.delete_cookie(COOKIE, secure=True, httponly=True)
     return response
+
+
+def _provider(visit: Visit) -> Mapping[str, Any]:
+    """What the provider says of itself, asked once in a while: strangers could have it asked as often as they like."""
+    config = visit.config
+    found: Mapping[str, Any] | None = visit.shared.slow.get(
+        ("oidc", config.oidc.issuer),
+        lambda: asyncio.run(identity.discover(config)),
+        keep_s=PROVIDER_KEPT_S,
+        wait_s=config.http.deadline_s,
+    )
+    if found is None:
+        raise identity.IdentityError("The identity provider does not answer.")
+    return found
 
 
 def _back(visit: Visit) -> str:
