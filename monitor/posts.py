@@ -20,7 +20,7 @@ from monitor import search
 from monitor.errors import UsageError
 from monitor.messages import themes_of
 from monitor.patience import patience
-from monitor.postfilter import FTS, MOST_RANKED, PostFilter, Sort, statement
+from monitor.postfilter import FTS, MOST_RANKED, PostFilter, Sort, is_looked_up, statement
 from monitor.review.verdicts import agreed, in_force
 
 __all__ = ["KeptPost", "Page", "PostFilter", "Sort", "captures_of", "count", "find", "get", "load", "page"]
@@ -109,11 +109,12 @@ def page(session: Session, wanted: PostFilter, *, after: str = "", limit: int = 
     elif wanted.sort is Sort.DATE or wanted.since or wanted.until:
         key = sa.type_coerce(col(Post.shown_at), UTCDateTime())  # a stretch of time is found by its index
     number: Any = col(Post.id)
-    if wanted.search and key is None and session.get_bind().dialect.name == "sqlite":
+    look_up = is_looked_up(session, wanted)
+    if wanted.search and key is None and not look_up and session.get_bind().dialect.name == "sqlite":
         number = FTS.c.rowid  # FTS5 gives its hits from the newest on, one by one, when the order is its own
     elif (wanted.flagged or wanted.theme) and key is None:
         number = col(Flag.post_id)
-    query = statement(session, wanted)
+    query = statement(session, wanted, look_up=look_up)
     if key is not None:
         query = query.add_columns(key.label("key"))
     if after:

@@ -83,6 +83,12 @@ def by_account(session: Session, account_ids: Sequence[int] | None = None) -> di
     return {i: Count(number, flagged.get(i, 0), confirmed.get(i, 0)) for i, number in posts.items()}
 
 
+def has_more_posts(session: Session, account_ids: Sequence[int], most: int) -> bool:
+    """Whether these accounts have more posts than that."""
+    some = sa.select(col(Post.id)).where(col(Post.account_id).in_(account_ids)).limit(most + 1).subquery()
+    return int(session.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()) > most
+
+
 def over_time(
     session: Session, starts: Sequence[date], account_ids: Sequence[int] | None = None, *, themes: bool = False
 ) -> Series:

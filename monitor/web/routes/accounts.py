@@ -14,17 +14,16 @@ from models.account import Account, Role
 from models.agency import Agency
 from models.evidence import Event
 from models.user import UserRole
-from monitor import accounts, agencies, coverage, tally
+from monitor import accounts, agencies, coverage
 from monitor.accounts import NewAccount
 from monitor.errors import SheriffwatchError, UsageError
 from monitor.http import Web
 from monitor.overview import Condition, condition_of
 from monitor.scoring import TEST_PLATFORM
 from monitor.sources import source_classes
-from monitor.tally import Count
 from monitor.web.charts import columns
 from monitor.web.page import Page, Visit
-from monitor.web.routes.agencies import MOST_WORDS, PER_PAGE, months, months_chart, page_number
+from monitor.web.routes.agencies import MOST_WORDS, PER_PAGE, figures, months_chart, page_number
 from monitor.web.routes.overview import counted
 from monitor.web.tiles import NAMES
 
@@ -160,8 +159,7 @@ def _page(visit: Visit, status: int, sentence: str, typed: Mapping[str, str]) ->
         period_s = account.interval_s or visit.config.poll.interval_s
         told = coverage.stretches(session, account, since, visit.now, period_s=period_s)
         by_day = coverage.by_day(told, starts, visit.now)
-        total = tally.by_account(session, [account.id or 0]).get(account.id or 0, Count())
-        series = months(visit, session, [account.id or 0], total)
+        total, series = figures(visit, session, [account.id or 0])
         events = session.execute(
             sa.select(Event)
             .where(col(Event.subject) == f"account:{account.id}")

@@ -68,8 +68,7 @@ def show(visit: Visit) -> Response:
             raise HTTPException(404)
         rows = agencies.of_agency(session, number)
         ids = [account.id or 0 for account in rows]
-        total = sum(tally.by_account(session, ids).values(), Count())
-        series = months(visit, session, ids, total)
+        total, series = figures(visit, session, ids)
         newest = posts.page(session, PostFilter(agency_id=number, flagged=True), limit=NEWEST).posts if ids else []
         return visit.render(
             "agency.html",
@@ -98,18 +97,22 @@ def _shares_polled(visit: Visit, session: Session, accounts: list[Account]) -> d
     }
 
 
-def months(visit: Visit, session: Session, account_ids: list[int], total: Count) -> tally.Series:
-    """The counts of the last months; of accounts with very many posts at most a minute old."""
+def figures(visit: Visit, session: Session, account_ids: list[int]) -> tuple[Count, tally.Series]:
+    """What stands under these accounts, and by month; of accounts with very many posts at most a minute old."""
     starts = tally.last_months(visit.now, MONTHS)
-    if total.posts < MANY_POSTS:
-        return tally.over_time(session, starts, account_ids)
 
-    def reckon() -> tally.Series:
+    def reckon(by: Session) -> tuple[Count, tally.Series]:
+        total = sum(tally.by_account(by, account_ids).values(), Count())
+        return total, tally.over_time(by, starts, account_ids)
+
+    def apart() -> tuple[Count, tally.Series]:
         with visit.db.read() as own:
-            return tally.over_time(own, starts, account_ids)
+            return reckon(own)
 
-    key = ("months", starts[-1], *account_ids)
-    found: tally.Series | None = visit.shared.slow.get(key, reckon, keep_s=60, wait_s=30)
+    if not tally.has_more_posts(session, account_ids, MANY_POSTS):
+        return reckon(session)
+    key = ("figures", starts[-1], *account_ids)
+    found: tuple[Count, tally.Series] | None = visit.shared.slow.get(key, apart, keep_s=60, wait_s=30)
     if found is None:
         raise HTTPException(503, "Counting takes unusually long. Try again in a minute.")
     return found
