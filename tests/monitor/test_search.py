@@ -1,4 +1,5 @@
 import contextlib
+import random
 import time
 from datetime import timedelta
 
@@ -7,9 +8,12 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from monitor import posts, search
+from models import Review, Verdict
+from models.clock import utcnow
+from monitor import postfilter, posts, search
 from monitor.errors import UsageError
 from monitor.postfilter import PostFilter
+from monitor.review.verdicts import agreed
 from tests.monitor.made_posts import START, add_wording, make_office, make_post, make_version
 
 TEXTS = {
@@ -188,9 +192,20 @@ def mixed(db):
         ({"sort": "score"}, ["one", "four", "two", "three"]),
         ({"sort": "date"}, ["four", "three", "two", "one", "five"]),
         ({"sort": "relevance", "q": "one OR two"}, None),
+        ({"sort": "score", "q": "one OR two OR three"}, ["one", "two", "three"]),
+        ({"since": "2026-03-01", "q": "one OR two OR five"}, ["two", "one"]),
+        ({"account": "1", "q": "two OR three OR one"}, ["two", "one"]),
+        ({"agency": "2", "q": "two OR three OR four", "sort": "score"}, ["four", "three"]),
+        ({"q": "two OR three OR four", "deleted": "no", "sort": "score"}, ["two", "three"]),
     ],
 )
-def test_each_filter_and_order_gives_its_posts_page_by_page(mixed, query, expected):
+@pytest.mark.parametrize("as_if", ["few posts", "many posts"])
+def test_each_filter_and_order_gives_its_posts_page_by_page(mixed, monkeypatch, query, expected, as_if):
+    """Of many posts SQLite is asked in another way, which gives the same."""
+    if as_if == "many posts":
+        monkeypatch.setattr(postfilter, "_MANY", 0)
+        monkeypatch.setattr(postfilter, "_MANY_HITS", 0)
+        monkeypatch.setattr(postfilter, "_FEW_ACCOUNTS", 0)
     wanted = PostFilter.from_query(query)
     seen, after = [], ""
     with mixed.read() as session:
@@ -203,6 +218,27 @@ def test_each_filter_and_order_gives_its_posts_page_by_page(mixed, query, expect
         assert sorted(seen) == ["one", "two"]
     else:
         assert seen == expected
+
+
+def test_a_verdict_is_searched_as_it_is_shown_whatever_people_said_and_took_back(db):
+    rng = random.Random(11)
+    with db.write() as session:
+        office, now = make_office(session), utcnow()
+        for number in range(60):
+            post = make_post(session, office, f"Post {number}.", number=number)
+            for _ in range(rng.randrange(6)):
+                said = {"reviewer": rng.choice("abc"), "verdict": rng.choice(list(Verdict))}
+                session.add(Review(post_id=post.id, revoked_at=now if rng.random() < 0.3 else None, **said))
+                session.flush()
+    with db.read() as session:
+        every = posts.page(session, PostFilter(), limit=100).posts
+        shown = {kept.post.id: agreed(kept.reviews) for kept in every}
+        for verdict in (*Verdict, "none"):
+            wanted = None if verdict == "none" else verdict
+            found = [kept.post.id for kept in posts.page(session, PostFilter(verdict=verdict), limit=100).posts]
+            assert found == [number for number in shown if shown[number] == wanted], verdict
+            assert posts.count(session, PostFilter(verdict=verdict), most=100) == len(found)
+        assert len(set(shown.values())) == 4
 
 
 @pytest.mark.parametrize(
