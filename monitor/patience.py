@@ -39,10 +39,12 @@ def patience(session: Session, seconds: float) -> Iterator[Patience]:
             driver.set_progress_handler(None, 0)
         return
     try:
-        with session.begin_nested():  # what is broken off would take the whole transaction with it
-            connection.execute(sa.text(f"SET LOCAL statement_timeout = {max(1, round(seconds * 1000))}"))
+        # What is broken off would take the whole transaction with it, and so would the limit stay. The session begins
+        # the inner one with its own first statement, so the limit must be one of these.
+        with session.begin_nested():
+            session.execute(sa.text(f"SET LOCAL statement_timeout = {max(1, round(seconds * 1000))}"))
             yield told
-            connection.execute(sa.text("SET LOCAL statement_timeout TO DEFAULT"))
+            session.execute(sa.text("SET LOCAL statement_timeout TO DEFAULT"))
     except sa.exc.OperationalError as error:
         if getattr(error.orig, "sqlstate", "") != "57014":
             raise

@@ -18,6 +18,9 @@ MARKS = """() => {
       if (value === null) return false;
       let url;
       try { url = new URL(value, location.href); } catch { return true; }
+      // The bookmarklet is ours, to be dragged; the policy keeps it from running here.
+      const shown = element.matches("a.mark[data-drag]") && element.closest("aside").querySelector("code.copy");
+      if (shown && value === shown.textContent) return false;
       const led = element.matches("a") && /^https?:$/.test(url.protocol);
       return url.origin !== location.origin && !(led && (element.rel || "").includes("noreferrer"));
     }));

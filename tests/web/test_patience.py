@@ -11,6 +11,7 @@ from monitor.patience import patience
 from monitor.postfilter import PostFilter
 from tests.monitor.made_posts import make_office, make_post
 
+LONGER = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 300000) SELECT count(*) FROM n"
 ENDLESS = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 300000000) SELECT count(*) FROM n"
 
 
@@ -26,6 +27,7 @@ def test_what_takes_too_long_is_broken_off_and_the_session_goes_on(db):
             reached.append("the end")
         assert (told.spent, reached) == (True, [])
         assert session.execute(sa.select(sa.func.count()).select_from(Post)).scalar_one() == 1
+        assert session.execute(sa.text(LONGER)).scalar_one() == 300_000, "nothing else is broken off"
         with patience(session, 20) as told:
             assert posts.count(session, PostFilter(), most=5, within_s=20) == 1
         assert not told.spent
