@@ -42,7 +42,7 @@ lock:  ## Resolve the dependencies anew (needs uv)
 	  pyproject.toml --output-file requirements.lock
 
 train: $(STAMP)  ## Train the bundled classifier from the corpus
-	$(BIN)/python -m classifier.train
+	$(BIN)/python -m classifier
 
 pictures: $(STAMP)  ## Draw the pictures of the documentation anew
 	$(BIN)/python docs/pictures/demo.py

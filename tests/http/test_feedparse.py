@@ -106,8 +106,10 @@ async def test_what_is_no_feed_has_no_version(parser: FeedParser, body: bytes) -
 
 @pytest.mark.parametrize("bomb", [AUTHOR_BOMB, NESTED_BOMB], ids=["author of 50 kB", "100,000 nested tags"])
 async def test_a_bomb_ends_at_the_limit_and_its_child_is_replaced(parser: FeedParser, bomb: bytes) -> None:
+    others = children()  # of tests that ran earlier in this process
     await parse(parser, rss(ITEM))
-    before = children()
+    before = children() - others
+    assert before
     started = time.monotonic()
     with pytest.raises(FetchError, match=f"the feed at {URL} could not be parsed in 0.7 s") as caught:
         await parse(parser, bomb)
