@@ -20,6 +20,7 @@ TRAINING_FILES = (
     "passes_short.jsonl",
     "passes_officials.jsonl",
     "passes_plain.jsonl",
+    "passes_contrast.jsonl",
 )
 FROZEN_FILE = "frozen.jsonl"
 """Never trained on; a new version must not do worse on it."""

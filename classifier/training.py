@@ -46,14 +46,14 @@ class Settings:
     unseen test for them (docs/decisions/0005).
     """
 
-    strength: float = 1.0
+    strength: float = 2.0
     """Inverse of the regularisation (scikit-learn's C)."""
     kind_strength: float = 4.0
     """The same for themes and reasons."""
     plain_weight: float = 3.0
     """How much a match in plain words counts. The corpus is made of hard cases and holds fewer of these than occur:
     they are four of ten matches in it, and more than eight of ten in texts found in the wild."""
-    implied_weight: float = 0.5
+    implied_weight: float = 0.7
     """How much a match without any such word counts, for the same reason."""
     scales: Scales = field(default_factory=lambda: Scales(word=1.3, char=0.7, cue=0.12))
     rarest_word: int = 2
