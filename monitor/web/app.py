@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
 from models.clock import utcnow
@@ -49,6 +49,9 @@ def create_app(db: Database, config: Config) -> Starlette:
 def _unrouted(shared: Shared) -> Callable[[Request, Exception], Response]:
     async def show(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
+        # A mounted application never sees a path with a line end: the mount's pattern does not match it.
+        if request.url.path.startswith("/api/"):
+            return JSONResponse({"detail": error.detail}, error.status_code, error.headers)
         visit = Visit(request, shared, utcnow())
         response = await run_in_threadpool(errors.page, visit, error.status_code, error.detail)
         for name, value in (error.headers or {}).items():

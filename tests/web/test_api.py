@@ -124,3 +124,9 @@ async def test_a_wrong_parameter_is_told_in_a_sentence(db, api, params):
     answer = await api.get("/api/v1/posts", params=params, headers=bearer(db))
     assert answer.status_code == 400
     assert answer.json()["detail"].endswith(".")
+
+
+async def test_an_address_with_a_line_end_is_not_found_in_json_too(api):
+    answer = await api.get("/api/v1/posts/%0A4")
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/json")
+    assert answer.json()["detail"]
