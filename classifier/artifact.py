@@ -23,7 +23,7 @@ from classifier.features import Scales
 from classifier.pipeline import Classifier
 from classifier.terms import TermError, check_cue
 from classifier.values import TEST_SENTENCE, Thresholds
-from classifier.weights import COLUMNS, Block, Floats, Weights
+from classifier.weights import COLUMNS, FITTED, MATCH, Block, Floats, Weights
 
 if TYPE_CHECKING:
     from classifier.training import Trained
@@ -35,7 +35,8 @@ _LARGEST_FILE = 50_000_000
 _LARGEST_CONTENT = 300_000_000
 _MOST_MEMBERS = 64
 _EPOCH = (2000, 1, 1, 0, 0, 0)
-_ARRAYS = ("word_idf", "word_weights", "char_idf", "char_weights", "cue_weights", "bias")
+_WEIGHTS = ("word_weights", "char_weights", "cue_weights", "bias")
+_ARRAYS = ("word_idf", "char_idf", *_WEIGHTS)
 _NAMES = ("word_names", "char_names", "cue_names")
 
 
@@ -128,7 +129,7 @@ def _pack(weights: Weights) -> bytes:
         "about": json.dumps(
             {
                 "format": FORMAT,
-                "columns": COLUMNS,
+                "columns": FITTED,
                 "scales": asdict(weights.scales),
                 "calibration": weights.calibration,
                 "thresholds": asdict(weights.thresholds),
@@ -186,7 +187,10 @@ def _unpack(content: bytes) -> Weights:
         about = json.loads(values["about"])
         if about["format"] != FORMAT:
             raise ArtifactError(f"format {about['format']}, this program reads format {FORMAT}")
-        if tuple(about["columns"]) != COLUMNS:
+        if tuple(about["columns"]) == COLUMNS:  # versions of before the match was fitted twice
+            for name in _WEIGHTS:
+                values[name] = np.concatenate([values[name], values[name][..., MATCH : MATCH + 1]], axis=-1)
+        elif tuple(about["columns"]) != FITTED:
             raise ArtifactError("it predicts other themes or reasons than the codebook's")
         names = {name: _names(values[name], name) for name in _NAMES}
         for cue, terms in about["cues"].items():

@@ -10,14 +10,17 @@ to short posts of tags whose word pairs were never seen.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from classifier.terms import Terms
 from classifier.tokens import ENDS
 
 _NEAR = 14
 """Words between two cues of a pair, at most: farther apart they seldom have to do with each other."""
+
+_LONGEST_QUOTE = 60
+"""Tokens; a mark without its twin opens none."""
 
 _FRAMES = (
     "slur_people",
@@ -29,82 +32,90 @@ _FRAMES = (
     "expel",
     "replacement",
 )
-_PEOPLE = (
-    "slur_people",
-    "coinage",
-    "criminal_alien",
-    "alien",
-    "immigrant",
-    "refugee",
-    "origin",
-    "caravan",
-    "border",
-    "immigration",
-    "they",
+_PEOPLE = frozenset(
+    (
+        "slur_people",
+        "coinage",
+        "criminal_alien",
+        "alien",
+        "immigrant",
+        "refugee",
+        "origin",
+        "caravan",
+        "border",
+        "immigration",
+        "they",
+    )
 )
 _QUALIFYING = frozenset(("says", "speaker", "counter", "term_debate", "statute"))
 """Cues of somebody else's words, of an objection, of a law."""
 _MOST_FRAMES = 4
 
 
+PLAIN = frozenset(("slur_people", "criminal_alien", "invasion"))
+"""Cues of texts that say it in plain words."""
+
 Ranges = tuple[tuple[int, int], ...]
+"""First token and end of each place."""
 
 
-class Cue(NamedTuple):
-    """A cue's name and the token ranges it rests on."""
-
-    name: str
-    ranges: Ranges
-
-
-def cues_of(words: Sequence[str], terms: Terms) -> list[Cue]:
-    """Return every cue of the text once, with the place where it was first found."""
+def cues_of(words: Sequence[str], terms: Terms) -> dict[str, Ranges]:
+    """Return every cue of the text with the token ranges it rests on, where it was first found."""
     found = terms.find(words)
     if not found:
-        return list(_NOTHING)
+        return {"nobody": (), "no frame": ()}
     found.sort()
-    sentence, quoted, open_quote = 0, [], -1
+    sentences, quotes = _sentences_and_quotes(words)
+    cues: dict[str, Ranges] = {}
+    for k, (start, end, name) in enumerate(found):
+        here = ((start, end),)
+        cues.setdefault(name, here)
+        if quotes and any(low < start < high for low, high in quotes):
+            cues.setdefault(name + ":quoted", here)
+        sentence, last = sentences[start], end + _NEAR
+        for later, later_end, other in itertools.islice(found, k + 1, None):
+            if later > last or sentences[later] != sentence:
+                break
+            if later >= end and other != name:
+                pair = f"{name}>{other}"
+                if pair not in cues:
+                    cues[pair] = ((start, end), (later, later_end))
+    cues.update(_of_the_whole(cues))
+    return cues
+
+
+def _sentences_and_quotes(words: Sequence[str]) -> tuple[list[int], list[tuple[int, int]]]:
+    """Return the sentence number of each token, and where quotations begin and end."""
+    sentence, open_quote = 0, -1
     sentences: list[int] = []
+    quotes: list[tuple[int, int]] = []
     for i, word in enumerate(words):
         sentences.append(sentence)
         first = word[0]
         if first in ENDS:
             sentence += 1
         elif first == '"':
-            if open_quote >= 0 and i - open_quote <= 60:
-                quoted.append((open_quote, i))
+            if open_quote >= 0 and i - open_quote <= _LONGEST_QUOTE:
+                quotes.append((open_quote, i))
                 open_quote = -1
             else:
                 open_quote = i
-    cues: dict[str, Ranges] = {}
-    for k, (start, end, name) in enumerate(found):
-        here = ((start, end),)
-        cues.setdefault(name, here)
-        if quoted and any(low < start < high for low, high in quoted):
-            cues.setdefault(name + ":quoted", here)
-        for later, later_end, other in found[k + 1 :]:
-            if sentences[later] != sentences[start] or later - end > _NEAR:
-                break
-            if other != name and later >= end:
-                cues.setdefault(f"{name}>{other}", ((start, end), (later, later_end)))
-    return [Cue(name, ranges) for name, ranges in cues.items()] + _of_the_whole(cues)
+    return sentences, quotes
 
 
-_NOTHING = (Cue("nobody", ()), Cue("no frame", ()))
-
-
-def _of_the_whole(cues: Mapping[str, Ranges]) -> list[Cue]:
+def _of_the_whole(cues: Mapping[str, Ranges]) -> dict[str, Ranges]:
     """Return what the text as a whole shows; ``cues`` are those found by themselves and in pairs."""
     frames = [name for name in _FRAMES if name in cues]
-    people = any(name in cues for name in _PEOPLE)
+    people = not _PEOPLE.isdisjoint(cues)
     if people and "crime" in cues:
         frames.append("crime")
-    whole = [] if people else [_NOTHING[0]]
+    whole: dict[str, Ranges] = {} if people else {"nobody": ()}
     if not frames:
-        return [*whole, _NOTHING[1]]
+        whole["no frame"] = ()
+        return whole
     ranges = tuple(cues[name][0] for name in frames)
     counts = range(1, min(len(frames), _MOST_FRAMES) + 1)
-    whole += [Cue(f"frames:{count}", ranges) for count in counts]
+    whole.update((f"frames:{count}", ranges) for count in counts)
     if _QUALIFYING.isdisjoint(cues):
-        whole += [Cue(f"bare frames:{count}", ranges) for count in counts]
+        whole.update((f"bare frames:{count}", ranges) for count in counts)
     return whole

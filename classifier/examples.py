@@ -21,6 +21,10 @@ TRAINING_FILES = (
     "passes_officials.jsonl",
     "passes_plain.jsonl",
     "passes_contrast.jsonl",
+    "passes_offices.jsonl",
+    "passes_public.jsonl",
+    "passes_words.jsonl",
+    "passes_everyday.jsonl",
 )
 FROZEN_FILE = "frozen.jsonl"
 """Never trained on; a new version must not do worse on it."""

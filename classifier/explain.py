@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from classifier.cues import cues_of
 from classifier.passages import Span
 from classifier.scorer import Scorer
 from classifier.text import Normalised
@@ -22,14 +21,11 @@ def contributions_of(scorer: Scorer, normal: Normalised, window: Span) -> tuple[
     ]
     words = [token.text for token in tokens]
     places = _Places(normal, tokens)
-    found = [Contribution("bias", "bias", float(scorer.weights.bias[0]))]
-    found += [Contribution("word", term, weight, places.of_term(term)) for term, weight in scorer.words_weigh(words)]
-    found += [Contribution("char", word, weight, places.of_term(word)) for word, weight in scorer.letters_weigh(words)]
-    found += [
-        Contribution("cue", cue.name, weight, places.of_ranges(cue.ranges))
-        for cue in cues_of(words, scorer.terms)
-        if (weight := scorer.cue_weighs(cue.name))
-    ]
+    shares = scorer.shares(words)
+    found = [Contribution("bias", "bias", shares.bias)]
+    found += [Contribution("word", term, weight, places.of_term(term)) for term, weight in shares.words()]
+    found += [Contribution("char", word, weight, places.of_term(word)) for word, weight in shares.letters()]
+    found += [Contribution("cue", cue, weight, places.of_ranges(at)) for cue, at, weight in shares.cues() if weight]
     return tuple(sorted(found, key=lambda c: (-abs(c.weight), c.kind, c.name)))
 
 

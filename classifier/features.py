@@ -26,7 +26,7 @@ LONGEST_WORD = 30
 class Scales:
     """How large each block is made before the regularised fit: a larger block is cheaper to use."""
 
-    word: float = 1.3
+    word: float = 1.5
     char: float = 0.7
     cue: float = 0.12
 
@@ -51,7 +51,7 @@ def distinct_words(words: Sequence[str]) -> list[str]:
 
 def cue_terms(words: Sequence[str], terms: Terms) -> list[str]:
     """Return the names of the cues of a text."""
-    return [cue.name for cue in cues_of(words, terms)]
+    return list(cues_of(words, terms))
 
 
 def unit(values: Iterable[float]) -> float:

@@ -109,19 +109,18 @@ class Classifier:
         order = np.argsort(-themes, axis=1, kind="stable").tolist()
         likely = decisions[:, 1 + len(THEMES) :].argmax(axis=1).tolist()
         rows, match = themes.tolist(), decisions[:, 0].tolist()
-        telling, queue = self.thresholds.queue * _TELLING, self.thresholds.queue
+        telling = [i for i, value in enumerate(probability) if value >= self.thresholds.queue * _TELLING]
+        passages = dict(zip(telling, self._telling_passages(texts, read, best, telling), strict=True))
         firsts = _firsts(read)
         values = []
         for i, text in enumerate(read):
-            place = int(best[i]) - firsts[i]
-            flagged = probability[i] >= queue
+            flagged = probability[i] >= self.thresholds.queue
             reasons = [] if flagged else [REASONS[likely[i]]]
-            listed = tuple(THEMES[t] for t in order[i] if over[i, t]) if probability[i] >= telling else ()
+            listed = tuple(THEMES[t] for t in order[i] if over[i, t]) if i in passages else ()
             if flagged:
                 reasons = list(listed or (THEMES[order[i][0]],))
             if text.normal.disguise:
                 reasons.append(DISGUISE)
-            passage = self._passage(texts[i], text.spans[place]) if probability[i] >= telling else None
             values.append(
                 ScoreValues(
                     probability=probability[i],
@@ -129,23 +128,40 @@ class Classifier:
                     themes=dict(zip(THEMES, rows[i], strict=True)),
                     theme_list=listed,
                     reasons=tuple(reasons),
-                    lang=language_of(text.passages[place], texts[i]),
-                    passage=passage,
+                    lang=language_of(text.passages[best[i] - firsts[i]], texts[i]),
+                    passage=passages.get(i),
                     disguise=text.normal.disguise,
                 )
             )
         return values
 
-    def _passage(self, text: str, window: Span) -> Span | None:
-        """Return the sentence of ``window`` that is the strongest by itself, as offsets in the original."""
-        normal = normalise(text, self.lexicon, offsets=True)
-        base = window[0]
-        sentences = [(base + a, base + b) for a, b in sentences_of(normal.text[window[0] : window[1]])]
-        if not sentences:
-            return None
-        strength = self.scorer.decisions_of_texts([normal.text[a:b] for a, b in sentences])[:, 0]
-        start, end = normal.original(*sentences[int(strength.argmax())])
-        return (start, end) if end > start else None
+    def _telling_passages(
+        self, texts: Sequence[str], read: Sequence[_Read], best: Rows, telling: Sequence[int]
+    ) -> list[Span | None]:
+        """Return for each text in ``telling`` the sentence of its best window that is the strongest by itself.
+
+        As offsets in the original.
+        """
+        firsts = _firsts(read)
+        normals = [normalise(texts[i], self.lexicon, offsets=True) for i in telling]
+        sentences = []
+        for i, normal in zip(telling, normals, strict=True):
+            start, end = read[i].spans[best[i] - firsts[i]]
+            sentences.append([(start + a, start + b) for a, b in sentences_of(normal.text[start:end])])
+        # A single sentence needs no comparison, and most posts are one.
+        compared = [
+            normal.text[a:b] for normal, mine in zip(normals, sentences, strict=True) if len(mine) > 1 for a, b in mine
+        ]
+        strengths = iter(self.scorer.decisions_of_texts(compared)[:, 0].tolist())
+        passages: list[Span | None] = []
+        for normal, mine in zip(normals, sentences, strict=True):
+            strongest = mine[0] if mine else (0, 0)
+            if len(mine) > 1:
+                # In this order: zip() takes one from the first iterator before it finds the second at its end.
+                strongest, _ = max(zip(mine, strengths, strict=False), key=lambda pair: pair[1])
+            start, end = normal.original(*strongest)
+            passages.append((start, end) if end > start else None)
+        return passages
 
     def _contributions(self, text: str, read: _Read, place: int) -> tuple[Contribution, ...]:
         normal = normalise(text, self.lexicon, offsets=True)

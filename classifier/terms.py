@@ -18,10 +18,11 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import re2
+
+from classifier.kept import Kept
 
 BUNDLED = Path(__file__).with_name("terms")
 _NAME = re.compile(r"[a-z][a-z0-9_]{1,39}")
@@ -61,33 +62,39 @@ class Terms:
                         patterns[word] = self._set.Add(word)
                     numbers.append(patterns[word])
                 self._starts.setdefault(numbers[0], []).append(Phrase(cue, tuple(numbers)))
-        for phrases in self._starts.values():
-            phrases.sort(key=lambda phrase: -len(phrase.words))
         if patterns:
             self._set.Compile()
         self._empty = not patterns
-        self.patterns_of = lru_cache(maxsize=100_000)(self._patterns_of)
+        self.patterns = Kept(self._patterns_of)
+        self.starting = Kept(self._starting)
 
-    def _patterns_of(self, word: str) -> tuple[int, ...]:
-        return () if self._empty or len(word) > 60 else tuple(self._set.Match(word) or ())
+    def _patterns_of(self, word: str) -> frozenset[int]:
+        return frozenset() if self._empty or len(word) > 60 else frozenset(self._set.Match(word) or ())
+
+    def _starting(self, word: str) -> tuple[tuple[str, tuple[int, ...]], ...]:
+        """Return the cue and the further patterns of each phrase that can begin with ``word``, the longest first."""
+        phrases = [phrase for number in self.patterns[word] for phrase in self._starts.get(number, ())]
+        phrases.sort(key=lambda phrase: -len(phrase.words))
+        return tuple((phrase.cue, phrase.words[1:]) for phrase in phrases)
 
     def find(self, words: Sequence[str]) -> list[tuple[int, int, str]]:
         """Return ``(first, end, cue)`` for the terms among ``words``; the longest phrase of a cue at a word wins."""
         found = []
-        patterns_of, starts, length = self.patterns_of, self._starts, len(words)
-        for i, word in enumerate(words):
-            numbers = patterns_of(word)
-            if not numbers:
+        patterns, length = self.patterns, len(words)
+        for i, phrases in enumerate(map(self.starting.__getitem__, words)):
+            if not phrases:
                 continue
             seen: dict[str, int] = {}
-            for number in numbers:
-                for phrase in starts.get(number, ()):
-                    size = len(phrase.words)
-                    if i + size > length or seen.get(phrase.cue, 0) >= size:
-                        continue
-                    if all(phrase.words[k] in patterns_of(words[i + k]) for k in range(1, size)):
-                        seen[phrase.cue] = size
-            found += [(i, i + size, cue) for cue, size in seen.items()]
+            for cue, more in phrases:
+                end = i + 1 + len(more)
+                if cue in seen or end > length:
+                    continue
+                for number, other in zip(more, words[i + 1 : end], strict=True):
+                    if number not in patterns[other]:
+                        break
+                else:
+                    seen[cue] = end
+            found += [(i, end, cue) for cue, end in seen.items()]
         return found
 
     def plain_words(self) -> tuple[frozenset[str], frozenset[str]]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import NamedTuple
 
 # "!", "?", a full stop after a word of two letters or more (so that "8 U.S.C. 1324" stays one sentence), a colon,
 # an empty line, a double quotation mark.
 _TOKEN = re.compile(r"""\w+(?:'\w+)*|[!?]+|(?<=\w\w)\.+(?=[\s"')\]]|$)|:(?=\s)|"|\n[ \t]*\n\s*|#""")
 ENDS = frozenset((".", "!", "?", "\n"))
+
+
+EMPTY_LINE = "\n\n"
+"""The token of any number of empty lines. No token holds a blank, so that two make a pair with one between them."""
 
 
 class Token(NamedTuple):
@@ -22,12 +25,13 @@ class Token(NamedTuple):
 
 def words_of(text: str) -> list[str]:
     """Return the tokens' texts, in small letters."""
-    return _TOKEN.findall(text.lower())
+    found = _TOKEN.findall(text.lower())
+    return [_named(token) for token in found] if "\n" in text else found
 
 
 def tokens_of(text: str) -> list[Token]:
     """Return the same tokens with their places."""
-    return [Token(match[0], match.start(), match.end()) for match in _TOKEN.finditer(text.lower())]
+    return [Token(_named(match[0]), match.start(), match.end()) for match in _TOKEN.finditer(text.lower())]
 
 
 def is_word(token: str) -> bool:
@@ -35,11 +39,5 @@ def is_word(token: str) -> bool:
     return token[0].isalnum() or token[0] == "_"
 
 
-def sentence_numbers(words: Sequence[str]) -> list[int]:
-    """Return for each token the number of the sentence it stands in."""
-    numbers, number = [], 0
-    for word in words:
-        numbers.append(number)
-        if word[0] in ENDS:
-            number += 1
-    return numbers
+def _named(token: str) -> str:
+    return EMPTY_LINE if token[0] == "\n" else token

@@ -15,7 +15,11 @@ from classifier.values import REASONS, THEMES, Thresholds
 
 Floats = NDArray[np.float64]
 COLUMNS = ("match", *THEMES, *REASONS)
-"""What is predicted, one column of weights each."""
+"""What is predicted of a text, one value each."""
+FITTED = (*COLUMNS, "match_implied")
+"""What has a column of weights. The match is fitted twice: the last column is for texts that say nothing in plain words
+(:data:`classifier.cues.PLAIN`). The same words mean more where the rest is left to the reader."""
+MATCH, IMPLIED = 0, len(COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,7 @@ class Block:
 
     def __post_init__(self) -> None:
         rows = len(self.names)
-        if self.idf.shape != (rows,) or self.weights.shape != (rows, len(COLUMNS)):
+        if self.idf.shape != (rows,) or self.weights.shape != (rows, len(FITTED)):
             raise ValueError(f"{rows} feature names, but weights of shape {self.weights.shape}")
         if not (np.isfinite(self.idf).all() and np.isfinite(self.weights).all()):
             raise ValueError("weights that are not finite numbers")
@@ -57,7 +61,7 @@ class Weights:
     """Where it comes from: corpus digest, counts, seed, figures out of fold; anything JSON holds."""
 
     def __post_init__(self) -> None:
-        if self.bias.shape != (len(COLUMNS),) or not np.isfinite(self.bias).all():
+        if self.bias.shape != (len(FITTED),) or not np.isfinite(self.bias).all():
             raise ValueError("a bias that is not one finite number a column")
         slope, offset = self.calibration
         numbers = (slope, offset, *self.theme_thresholds.values())

@@ -8,8 +8,8 @@ from classifier import REASONS, THEMES, CorpusError, DatasetError, TermError, im
 from classifier.examples import CORPUS, TRAINING_FILES
 
 # Below these a change has made the classifier worse: raise them when it has become better.
-LEAST_ON_FUNCTIONAL = 0.82
-LEAST_F1_ON_FROZEN = 0.78
+LEAST_ON_FUNCTIONAL = 0.84
+LEAST_F1_ON_FROZEN = 0.81
 
 
 def test_the_corpus_has_the_size_and_balance_that_was_promised():

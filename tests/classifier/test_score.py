@@ -1,5 +1,6 @@
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -8,8 +9,11 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
 import classifier
 from classifier import TEST_SENTENCE, Example, ScoreValues
+from classifier.cues import PLAIN
 from classifier.features import cue_terms, distinct_words, letter_terms, word_terms
+from classifier.pipeline import Classifier
 from classifier.tokens import words_of
+from classifier.weights import COLUMNS, IMPLIED, MATCH
 
 RELEASE = (
     "The office thanks everyone who came to the open house on Saturday. "
@@ -110,7 +114,28 @@ def test_the_scorer_gives_what_scikit_learn_gives_with_the_same_weights(bundled)
         + cues.transform(docs) @ weights.cue.weights * scales.cue
         + weights.bias
     )
-    np.testing.assert_allclose(bundled.scorer.decisions(docs), expected, atol=1e-9)
+    implied = [PLAIN.isdisjoint(cue_terms(doc, bundled.terms)) for doc in docs]
+    assert 20 < sum(implied) < len(docs) - 20
+    expected[implied, MATCH] = expected[implied, IMPLIED]
+    np.testing.assert_allclose(bundled.scorer.decisions(docs), expected[:, : len(COLUMNS)], atol=1e-9)
+
+
+def test_words_are_known_again_after_the_memory_of_words_was_full(bundled, monkeypatch):
+    docs = [words_of(row.text) for row in classifier.load_frozen()]
+    before = bundled.scorer.decisions(docs)
+    monkeypatch.setattr("classifier.scorer._MOST_WORDS", 10)
+    for doc, row in zip(docs, before, strict=True):
+        np.testing.assert_allclose(bundled.scorer.decisions([doc])[0], row, atol=1e-9)
+
+
+def test_several_threads_score_with_one_classifier_as_one_does(bundled):
+    texts = [row.text for row in classifier.load_frozen()]
+    expected = [score.decision for score in bundled.score(texts)]
+    fresh = Classifier(bundled.weights, "again")
+    with ThreadPoolExecutor(8) as pool:
+        rounds = list(pool.map(lambda n: [s.decision for s in fresh.score(texts[n % 7 :])], range(24)))
+    for n, found in enumerate(rounds):
+        np.testing.assert_allclose(found, expected[n % 7 :], atol=1e-9)
 
 
 def test_what_a_text_shows_as_a_whole_is_a_cue_of_its_own(bundled):
