@@ -5,7 +5,6 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from itertools import pairwise
 
 import pytest
 from loopback_server import Exchange, LoopbackServer
@@ -182,10 +181,10 @@ async def test_a_public_host_is_asked_no_faster_than_the_rate() -> None:
         async with hosts.slot("example.org", 443, "example.org"):
             return time.monotonic()
 
+    before = time.monotonic()
     moments = sorted(await asyncio.gather(*(ask() for _ in range(6))))
-    gaps = [later - earlier for earlier, later in pairwise(moments)]
-    assert min(gaps) > 0.015
-    assert moments[-1] - moments[0] >= 0.095
+    # Against the start, not the moment before: a busy machine may wake one late and the next in time.
+    assert all(moment - before >= 0.02 * number - 0.002 for number, moment in enumerate(moments))
 
 
 async def test_the_operators_own_host_is_not_held_back(server: LoopbackServer, make_web: MakeWeb) -> None:
