@@ -1,5 +1,6 @@
 """Opening the database: SQLite by default, PostgreSQL by URL, brought to this release's schema."""
 
+import json
 import os
 import threading
 import time
@@ -214,7 +215,9 @@ def _open_sqlite(url: sa.URL) -> Engine:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
         raise DatabaseError(f"The database {path} cannot be opened: {error.strerror}. Check database.url.") from None
-    engine = sa.create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False})
+    engine = sa.create_engine(
+        url, connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}, json_deserializer=_read_json
+    )
 
     @sa.event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
@@ -235,7 +238,30 @@ def _open_postgres(url: sa.URL) -> Engine:
         import psycopg  # noqa: F401
     except ImportError:
         raise DatabaseError("PostgreSQL needs the extra: pip install 'sheriffwatch[postgres]'.") from None
-    return sa.create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=5)
+    engine = sa.create_engine(
+        url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=5, json_deserializer=_read_json
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: Any) -> None:
+        # Queries are short and depend much on what they ask for: compiling one, sharing it among processes, or planning
+        # it for any value costs more than it saves. In memory, a page of an index costs what one in a row does.
+        wanted = {
+            "jit": "off",
+            "plan_cache_mode": "force_custom_plan",
+            "random_page_cost": "1.1",
+            "max_parallel_workers_per_gather": "0",
+        }
+        settings = (f"set_config('{name}', '{value}', false)" for name, value in wanted.items())
+        connection.execute(f"SELECT {', '.join(settings)}")
+        connection.commit()
+
+    return engine
+
+
+def _read_json(text: str | bytes) -> Any:
+    """Most columns of JSON hold nothing, and there are several in a row."""
+    return [] if text in ("[]", b"[]") else {} if text in ("{}", b"{}") else json.loads(text)
 
 
 def _serialise_upgrades(connection: Connection) -> None:
