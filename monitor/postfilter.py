@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -25,11 +26,12 @@ MOST_RANKED = 1000
 """Sorting by relevance ranks so many of the newest posts that match."""
 _MANY_HITS = 60_000
 """Of a million posts. Looking one up costs a fifth of a millisecond, gathering one a microsecond or two."""
-_FEW_ACCOUNTS = 8
+_FEW_ACCOUNTS = 200
+"""So many are named one by one, where all of them have few posts; planning for more takes PostgreSQL long."""
 _FEW_POSTS = 1500
 """Posts that may be looked up in the index of words one by one."""
 _MANY = 6000
-"""What SQLite may gather and sort; more is walked in the order that is wanted."""
+"""What may be gathered and sorted; more is walked in the order that is wanted."""
 
 
 class Sort(StrEnum):
@@ -119,13 +121,30 @@ FTS = sa.table("post_fts", sa.column("rowid"), sa.column("post_fts"), sa.column(
 """The index of words: ``rowid`` and ``post_fts`` on SQLite, ``post_id`` and ``words`` on PostgreSQL."""
 
 
-def statement(session: Session, wanted: PostFilter, *, ordered: bool = True, look_up: bool = False) -> sa.Select[Any]:
-    """Ids of the wanted posts, in no order yet; without ``ordered`` they may also be gathered account by account.
+@dataclass(frozen=True)
+class Way:
+    """How the wanted posts are best found."""
 
-    ``look_up``: what :func:`is_looked_up` says.
-    """
+    account_ids: Sequence[int] | None = None
+    """The accounts whose posts are wanted; None is all."""
+    few: bool = False
+    """These accounts have so few posts that all are gathered and sorted."""
+    look_up: bool = False
+    """Posts are looked up in SQLite's index of words one by one, rather than all posts with the words gathered."""
+
+
+def way(session: Session, wanted: PostFilter) -> Way:
+    """What suits how many posts there are."""
+    ids = _accounts(session, wanted)
+    few = ids is not None and len(ids) <= _FEW_ACCOUNTS and not _many(session, _posts_of(ids))
+    return Way(ids, few, _is_looked_up(session, wanted, ids if few else None))
+
+
+def statement(session: Session, wanted: PostFilter, *, ordered: bool = True, by: Way | None = None) -> sa.Select[Any]:
+    """Ids of the wanted posts, in no order yet; without ``ordered`` they may also be gathered account by account."""
+    by = by or way(session, wanted)
     query: sa.Select[Any] = sa.select(col(Post.id).label("id")).select_from(Post)
-    query = _of_accounts(session, query, wanted, few=_FEW_ACCOUNTS if ordered or wanted.search else 10_000)
+    query = _of_accounts(session, query, by, ordered=ordered or bool(wanted.search))
     if wanted.flagged or wanted.theme:
         query = query.join(Flag, col(Flag.post_id) == col(Post.id)).where(col(Flag.origin) != "test")
     if wanted.since is not None:
@@ -146,18 +165,21 @@ def statement(session: Session, wanted: PostFilter, *, ordered: bool = True, loo
     if wanted.verdict:
         query = query.where(_decided(wanted.verdict))
     if wanted.theme:
-        named = aliased(Score)
-        query = query.join(named, col(named.id) == col(Flag.score_id)).where(
-            sa.cast(col(named.theme_list), sa.Text).contains(f'"{wanted.theme}"', autoescape=True)
-        )
+        named = _named()
+        themes = sa.select(sa.cast(col(named.theme_list), sa.Text)).where(col(named.id) == col(Flag.score_id))
+        # Asked flag by flag: PostgreSQL takes a theme for rare, and would look through all scores for it first.
+        query = query.where(themes.scalar_subquery().contains(f'"{wanted.theme}"', autoescape=True))
     if wanted.score_min is not None or wanted.score_max is not None or wanted.sort is Sort.SCORE:
-        query = _scored(session, query, wanted)
+        query = _scored(session, query, wanted, by)
     if wanted.search:
         node = search.parse(wanted.search)
         if session.get_bind().dialect.name == "sqlite":
             hit = FTS.c.post_fts.op("MATCH")(search.fts5(node))
-            if look_up:
-                query = query.where(sa.exists().where(FTS.c.rowid == col(Post.id), hit))
+            if by.look_up:
+                number = (
+                    col(Flag.post_id) if wanted.flagged or wanted.theme else col(Post.id)
+                )  # the flag is looked up first
+                query = query.where(sa.exists().where(FTS.c.rowid == number, hit))
             else:
                 query = query.join(FTS, FTS.c.rowid == col(Post.id)).where(hit)
         else:
@@ -178,29 +200,44 @@ def on_duty(session: Session) -> int | None:
     ).scalar()
 
 
-def _of_accounts(session: Session, query: sa.Select[Any], wanted: PostFilter, *, few: int) -> sa.Select[Any]:
+def _accounts(session: Session, wanted: PostFilter) -> list[int] | None:
     """Accounts are few and posts are many: the accounts are looked up first."""
-    asked = sa.select(col(Account.id))
-    if wanted.state or wanted.agency_id is not None or wanted.platform or wanted.account_ids:
-        if wanted.state:
-            asked = asked.join(Agency, col(Agency.id) == col(Account.agency_id)).where(
-                col(Agency.state) == wanted.state
-            )
-        if wanted.agency_id is not None:
-            asked = asked.where(col(Account.agency_id) == wanted.agency_id)
-        if wanted.platform:
-            asked = asked.where(col(Account.platform) == wanted.platform)
-        if wanted.account_ids:
-            asked = asked.where(col(Account.id).in_(wanted.account_ids))
-        ids = list(session.execute(asked.where(col(Account.platform) != TEST_PLATFORM)).scalars())
-        if len(ids) <= few:
-            return query.where(col(Post.account_id).in_(ids))
-        # Adding nothing keeps SQLite from sorting all posts of many accounts instead of walking down from the newest.
-        return query.where((col(Post.account_id) + 0).in_(ids))
-    hidden = list(session.execute(asked.where(col(Account.platform) == TEST_PLATFORM)).scalars())
-    return query.where((col(Post.account_id) + 0).not_in(hidden)) if hidden else query
+    if not (wanted.state or wanted.agency_id is not None or wanted.platform or wanted.account_ids):
+        return None
+    asked = sa.select(col(Account.id)).where(col(Account.platform) != TEST_PLATFORM)
+    if wanted.state:
+        asked = asked.join(Agency, col(Agency.id) == col(Account.agency_id)).where(col(Agency.state) == wanted.state)
+    if wanted.agency_id is not None:
+        asked = asked.where(col(Account.agency_id) == wanted.agency_id)
+    if wanted.platform:
+        asked = asked.where(col(Account.platform) == wanted.platform)
+    if wanted.account_ids:
+        asked = asked.where(col(Account.id).in_(wanted.account_ids))
+    return list(session.execute(asked).scalars())
 
 
+def _of_accounts(session: Session, query: sa.Select[Any], by: Way, *, ordered: bool) -> sa.Select[Any]:
+    if by.account_ids is None:
+        test = sa.select(col(Account.id)).where(col(Account.platform) == TEST_PLATFORM)
+        hidden = list(session.execute(test).scalars())
+        return query.where((col(Post.account_id) + 0).not_in(hidden)) if hidden else query
+    if by.few or not (ordered or session.get_bind().dialect.name != "sqlite"):
+        return query.where(col(Post.account_id).in_(by.account_ids))
+    # Adding nothing keeps the database from sorting all posts of many accounts instead of walking down from the newest.
+    return query.where((col(Post.account_id) + 0).in_(by.account_ids))
+
+
+def _posts_of(account_ids: Sequence[int]) -> sa.Select[Any]:
+    return sa.select(col(Post.id)).where(col(Post.account_id).in_(account_ids))
+
+
+@cache
+def _named() -> Any:
+    """The score that a flag goes back to. Made once: making an alias takes longer than many a query."""
+    return aliased(Score)
+
+
+@cache
 def _decided(verdict: str) -> sa.ColumnElement[bool]:
     if verdict == "none":
         return ~sa.exists().where(col(Review.post_id) == col(Post.id), col(Review.revoked_at).is_(None))
@@ -229,7 +266,7 @@ def _in_force(review: Any) -> sa.ColumnElement[bool]:
     return sa.and_(review.revoked_at.is_(None), ~newer)
 
 
-def _scored(session: Session, query: sa.Select[Any], wanted: PostFilter) -> sa.Select[Any]:
+def _scored(session: Session, query: sa.Select[Any], wanted: PostFilter, by: Way) -> sa.Select[Any]:
     low = 0.0 if wanted.score_min is None else wanted.score_min
     high = 1.0 if wanted.score_max is None else wanted.score_max
     duty = on_duty(session)
@@ -237,26 +274,22 @@ def _scored(session: Session, query: sa.Select[Any], wanted: PostFilter) -> sa.S
     probability: Any = col(Score.probability)
     bounds = [version == duty, probability >= low, probability <= high]
     walks = wanted.sort is not Sort.SCORE and session.get_bind().dialect.name == "sqlite"
-    if walks and _many(session, sa.select(col(Score.id)).where(*bounds)):  # adding nothing keeps it from sorting them
+    # Adding nothing keeps the database from gathering or walking all scores between these bounds.
+    if by.few or (walks and _many(session, sa.select(col(Score.id)).where(*bounds))):
         bounds = [version + 0 == duty, probability + 0 >= low, probability + 0 <= high]
     return query.join(Score, col(Score.post_version_id) == col(Post.current_version_id)).where(*bounds)
 
 
-def is_looked_up(session: Session, wanted: PostFilter) -> bool:
-    """Whether SQLite should look posts up in the index of words one by one, in the wanted order or of few accounts,
-    rather than gather all posts with the words first. Only where nothing else is asked for: that may be rare.
-    """
-    if not wanted.search or wanted.flagged or session.get_bind().dialect.name != "sqlite":
+def _is_looked_up(session: Session, wanted: PostFilter, few: Sequence[int] | None) -> bool:
+    """``few``: accounts with few posts. Of all posts only where nothing else is asked for: that may be rare."""
+    if not wanted.search or session.get_bind().dialect.name != "sqlite":
         return False
-    rest = replace(wanted, search="", flagged=None, account_ids=(), agency_id=None, sort=Sort.NEWEST)
-    rest = replace(rest, since=None, until=None)
-    if rest != PostFilter(flagged=None):
+    if few is not None:
+        narrow = wanted.flagged or wanted.deleted or wanted.edited or wanted.theme or wanted.verdict not in ("", "none")
+        return bool(narrow) or not _many(session, _posts_of(few), _FEW_POSTS)
+    rest = replace(wanted, search="", flagged=None, sort=Sort.NEWEST, since=None, until=None)
+    if wanted.flagged or rest != PostFilter(flagged=None):
         return False
-    if wanted.account_ids or wanted.agency_id is not None:
-        own = sa.select(col(Post.id)).join(Account, col(Account.id) == col(Post.account_id))
-        of_agency = [] if wanted.agency_id is None else [col(Account.agency_id) == wanted.agency_id]
-        of_these = [col(Post.account_id).in_(wanted.account_ids)] if wanted.account_ids else []
-        return not _many(session, own.where(*of_agency, *of_these), _FEW_POSTS)
     keyed = wanted.sort is Sort.SCORE or wanted.since is not None or wanted.until is not None
     hit = FTS.c.post_fts.op("MATCH")(search.fts5(search.parse(wanted.search)))
     return keyed and _many(session, sa.select(FTS.c.rowid).where(hit), _MANY_HITS)

@@ -20,7 +20,7 @@ from monitor import search
 from monitor.errors import UsageError
 from monitor.messages import themes_of
 from monitor.patience import patience
-from monitor.postfilter import FTS, MOST_RANKED, PostFilter, Sort, is_looked_up, statement
+from monitor.postfilter import FTS, MOST_RANKED, PostFilter, Sort, statement, way
 from monitor.review.verdicts import agreed, in_force
 
 __all__ = ["KeptPost", "Page", "PostFilter", "Sort", "captures_of", "count", "find", "get", "load", "page"]
@@ -103,18 +103,19 @@ def page(session: Session, wanted: PostFilter, *, after: str = "", limit: int = 
     """One page of the wanted posts. Raises UsageError for a search or cursor that cannot be read."""
     if wanted.sort is Sort.RELEVANCE and wanted.search:
         return _page_by_relevance(session, wanted, after, limit)
+    by = way(session, wanted)
     key: sa.ColumnElement[Any] | None = None
     if wanted.sort is Sort.SCORE:
-        key = sa.type_coerce(col(Score.probability), sa.Float)
+        probability: Any = col(Score.probability)
+        key = sa.type_coerce(probability + 0 if by.few else probability, sa.Float)
     elif wanted.sort is Sort.DATE or wanted.since or wanted.until:
         key = sa.type_coerce(col(Post.shown_at), UTCDateTime())  # a stretch of time is found by its index
     number: Any = col(Post.id)
-    look_up = is_looked_up(session, wanted)
-    if wanted.search and key is None and not look_up and session.get_bind().dialect.name == "sqlite":
+    if wanted.search and key is None and not by.look_up and session.get_bind().dialect.name == "sqlite":
         number = FTS.c.rowid  # FTS5 gives its hits from the newest on, one by one, when the order is its own
     elif (wanted.flagged or wanted.theme) and key is None:
         number = col(Flag.post_id)
-    query = statement(session, wanted, look_up=look_up)
+    query = statement(session, wanted, by=by)
     if key is not None:
         query = query.add_columns(key.label("key"))
     if after:
@@ -215,13 +216,11 @@ def load(session: Session, ids: list[int]) -> list[KeptPost]:
         sa.select(PostVersion).where(col(PostVersion.post_id).in_(ids)).order_by(col(PostVersion.id))
     ).scalars():
         versions.setdefault(version.post_id, []).append(version)
+    current = [post.current_version_id for post, _, _, _ in rows]
     scores = {
         score.post_version_id: score
         for score in session.execute(
-            sa.select(Score)
-            .join(PostVersion, col(PostVersion.id) == col(Score.post_version_id))
-            .where(col(PostVersion.post_id).in_(ids))
-            .order_by(col(Score.id))
+            sa.select(Score).where(col(Score.post_version_id).in_(current)).order_by(col(Score.id))
         ).scalars()
     }
     reviews: dict[int, list[Review]] = {}
