@@ -122,7 +122,8 @@ def _bulk(db: Database) -> Iterator[Load]:
         for table in (Post, PostVersion, Score, Flag, Review, Alert):
             name = table.__table__.name  # type: ignore[attr-defined]
             driver.execute(f"ALTER TABLE {name} DISABLE TRIGGER ALL")
-        driver.execute("ALTER TABLE post ENABLE TRIGGER USER")
+        for name in ("post", "review"):  # those that keep the index of words and the verdicts
+            driver.execute(f"ALTER TABLE {name} ENABLE TRIGGER USER")
         words = driver.execute("SELECT indexdef FROM pg_indexes WHERE indexname = 'post_fts_words_gin'").fetchone()[0]
         driver.execute("DROP INDEX post_fts_words_gin")
         yield _into_postgres(driver)

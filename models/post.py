@@ -112,6 +112,25 @@ class Post(SQLModel, table=True):
             postgresql_where=sa.text("reply_to <> ''"),
         ),
         Index(
+            "ix_post_verdict",
+            "verdict",
+            "id",
+            sqlite_where=sa.text("verdict <> ''"),
+            postgresql_where=sa.text("verdict <> ''"),
+        ),
+        Index(
+            "ix_post_deleted",
+            "id",
+            sqlite_where=sa.text("deleted_at IS NOT NULL"),
+            postgresql_where=sa.text("deleted_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_post_edited",
+            "id",
+            sqlite_where=sa.text("version_count > 1"),
+            postgresql_where=sa.text("version_count > 1"),
+        ),
+        Index(
             "ix_post_missing_once",
             "account_id",
             sqlite_where=sa.text("missing_checks = 1"),
@@ -145,6 +164,9 @@ class Post(SQLModel, table=True):
     next_check_at: datetime | None = None
     """When the deletion sweep asks for this post by id."""
     deleted_at: datetime | None = None
+    verdict: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    """What the verdicts in force add up to: what all agree on, ``unsure`` where they differ, empty where nobody has
+    decided. The database keeps it by triggers on ``review``."""
     deletion_cause: str = ""
     """``deleted``, ``account_gone``, ``forbidden`` or ``unknown``."""
 

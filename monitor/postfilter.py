@@ -1,5 +1,6 @@
 """Which posts are wanted, as one value: the command line, the pages, the API, exports and saved searches all use it."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,7 @@ from models.agency import Agency
 from models.classifier import ClassifierVersion, Score
 from models.flag import Flag
 from models.post import Post, PostVersion
-from models.review import Review, Verdict
+from models.review import Verdict
 from monitor import search
 from monitor.errors import UsageError
 from monitor.review.verdicts import THEMES
@@ -137,7 +138,7 @@ def way(session: Session, wanted: PostFilter) -> Way:
     """What suits how many posts there are."""
     ids = _accounts(session, wanted)
     few = ids is not None and len(ids) <= _FEW_ACCOUNTS and not _many(session, _posts_of(ids))
-    return Way(ids, few, _is_looked_up(session, wanted, ids if few else None))
+    return Way(ids, few, _is_looked_up(session, wanted, ids, few=few))
 
 
 def statement(session: Session, wanted: PostFilter, *, ordered: bool = True, by: Way | None = None) -> sa.Select[Any]:
@@ -154,7 +155,8 @@ def statement(session: Session, wanted: PostFilter, *, ordered: bool = True, by:
     if wanted.deleted is not None:
         query = query.where(col(Post.deleted_at).is_not(None) if wanted.deleted else col(Post.deleted_at).is_(None))
     if wanted.edited is not None:
-        query = query.where(col(Post.version_count) > 1 if wanted.edited else col(Post.version_count) <= 1)
+        one: Any = sa.literal_column("1")  # as the index of edited posts says it
+        query = query.where(col(Post.version_count) > one if wanted.edited else col(Post.version_count) <= one)
     if wanted.picture is not None or wanted.lang:
         query = query.join(PostVersion, col(PostVersion.id) == col(Post.current_version_id))
     if wanted.picture is not None:
@@ -163,7 +165,9 @@ def statement(session: Session, wanted: PostFilter, *, ordered: bool = True, by:
     if wanted.lang:
         query = query.where(col(PostVersion.lang).startswith(wanted.lang, autoescape=True))
     if wanted.verdict:
-        query = query.where(_decided(wanted.verdict))
+        query = query.where(col(Post.verdict) == ("" if wanted.verdict == "none" else wanted.verdict))
+        if wanted.verdict != "none":
+            query = query.where(col(Post.verdict) != sa.literal_column("''"))  # what the index holds
     if wanted.theme:
         named = _named()
         themes = sa.select(sa.cast(col(named.theme_list), sa.Text)).where(col(named.id) == col(Flag.score_id))
@@ -221,10 +225,17 @@ def _of_accounts(session: Session, query: sa.Select[Any], by: Way, *, ordered: b
         test = sa.select(col(Account.id)).where(col(Account.platform) == TEST_PLATFORM)
         hidden = list(session.execute(test).scalars())
         return query.where((col(Post.account_id) + 0).not_in(hidden)) if hidden else query
-    if by.few or not (ordered or session.get_bind().dialect.name != "sqlite"):
-        return query.where(col(Post.account_id).in_(by.account_ids))
+    sqlite = session.get_bind().dialect.name == "sqlite"
+    account: Any = col(Post.account_id)
+    if by.few:
+        return query.where(account.in_(by.account_ids))
     # Adding nothing keeps the database from sorting all posts of many accounts instead of walking down from the newest.
-    return query.where((col(Post.account_id) + 0).in_(by.account_ids))
+    account = account if sqlite and not ordered else account + 0
+    # In one parameter: thousands take longer to hand over than most queries take.
+    if sqlite:
+        ids = sa.func.json_each(json.dumps(list(by.account_ids))).table_valued("value")
+        return query.where(account.in_(sa.select(ids.c.value)))
+    return query.where(account == sa.any_(sa.bindparam(None, list(by.account_ids), sa.ARRAY(sa.Integer))))
 
 
 def _posts_of(account_ids: Sequence[int]) -> sa.Select[Any]:
@@ -235,35 +246,6 @@ def _posts_of(account_ids: Sequence[int]) -> sa.Select[Any]:
 def _named() -> Any:
     """The score that a flag goes back to. Made once: making an alias takes longer than many a query."""
     return aliased(Score)
-
-
-@cache
-def _decided(verdict: str) -> sa.ColumnElement[bool]:
-    if verdict == "none":
-        return ~sa.exists().where(col(Review.post_id) == col(Post.id), col(Review.revoked_at).is_(None))
-    # Asked post by post, it ends with the page; gathering what all reviews add up to would take a tenth of a second.
-    one, other = aliased(Review), aliased(Review)
-    differs = sa.exists().where(
-        col(other.post_id) == col(one.post_id), col(other.verdict) != col(one.verdict), _in_force(other)
-    )
-    said = (
-        sa.or_(col(one.verdict) == Verdict.UNSURE, differs)
-        if verdict == Verdict.UNSURE
-        else sa.and_(col(one.verdict) == Verdict(verdict), ~differs)
-    )
-    return sa.exists().where(col(one.post_id) == col(Post.id), _in_force(one), said)
-
-
-def _in_force(review: Any) -> sa.ColumnElement[bool]:
-    """Not taken back, and no later one of the same person on the same post."""
-    later = aliased(Review)
-    newer = sa.exists().where(
-        col(later.post_id) == review.post_id,
-        col(later.reviewer) == review.reviewer,
-        col(later.id) > review.id,
-        col(later.revoked_at).is_(None),
-    )
-    return sa.and_(review.revoked_at.is_(None), ~newer)
 
 
 def _scored(session: Session, query: sa.Select[Any], wanted: PostFilter, by: Way) -> sa.Select[Any]:
@@ -280,19 +262,31 @@ def _scored(session: Session, query: sa.Select[Any], wanted: PostFilter, by: Way
     return query.join(Score, col(Score.post_version_id) == col(Post.current_version_id)).where(*bounds)
 
 
-def _is_looked_up(session: Session, wanted: PostFilter, few: Sequence[int] | None) -> bool:
-    """``few``: accounts with few posts. Of all posts only where nothing else is asked for: that may be rare."""
+def _is_looked_up(session: Session, wanted: PostFilter, ids: Sequence[int] | None, *, few: bool) -> bool:
+    """Of all posts only where nothing else is asked for, for that may be rare; or where so much is that few are left.
+
+    ``ids``: the accounts that are asked for.
+    """
     if not wanted.search or session.get_bind().dialect.name != "sqlite":
         return False
-    if few is not None:
-        narrow = wanted.flagged or wanted.deleted or wanted.edited or wanted.theme or wanted.verdict not in ("", "none")
-        return bool(narrow) or not _many(session, _posts_of(few), _FEW_POSTS)
+    narrow = [
+        wanted.flagged or wanted.theme,
+        wanted.verdict not in ("", "none"),
+        wanted.deleted,
+        wanted.edited,
+    ]
+    if few:
+        return any(narrow) or not _many(session, _posts_of(ids or ()), _FEW_POSTS)
+    hit = FTS.c.post_fts.op("MATCH")(search.fts5(search.parse(wanted.search)))
+    hits = sa.select(FTS.c.rowid).where(hit)
+    if sum(map(bool, narrow)) > 1 and _many(session, hits, _MANY_HITS):
+        others = statement(session, replace(wanted, search="", sort=Sort.NEWEST), by=Way(ids))
+        return not _many(session, others, _FEW_POSTS)
     rest = replace(wanted, search="", flagged=None, sort=Sort.NEWEST, since=None, until=None)
     if wanted.flagged or rest != PostFilter(flagged=None):
         return False
     keyed = wanted.sort is Sort.SCORE or wanted.since is not None or wanted.until is not None
-    hit = FTS.c.post_fts.op("MATCH")(search.fts5(search.parse(wanted.search)))
-    return keyed and _many(session, sa.select(FTS.c.rowid).where(hit), _MANY_HITS)
+    return keyed and _many(session, hits, _MANY_HITS)
 
 
 def _many(session: Session, rows: sa.Select[Any], most: int = _MANY) -> bool:

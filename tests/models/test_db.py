@@ -4,9 +4,12 @@ import sys
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
 
-from models import Agency, Event
-from models.db import SCHEMA, DatabaseError, open_db, schema_version
+from models import Agency, Event, Post, Review, Verdict
+from models.db import MIGRATIONS, SCHEMA, DatabaseError, open_db, schema_version
+from tests.monitor.made_posts import make_office, make_post
 
 
 def test_a_new_database_has_this_releases_schema(db):
@@ -22,6 +25,29 @@ def test_tables_and_migrations_say_the_same(db):
         context = MigrationContext.configure(connection, opts={"compare_type": False})
         differences = [d for d in compare_metadata(context, SQLModel.metadata) if "post_fts" not in str(d)]
     assert differences == []
+
+
+def test_verdicts_that_stood_before_are_brought_along(db):
+    with db.write() as session:
+        office = make_office(session)
+        posts = [make_post(session, office, f"Post {n}.", number=n, verdict="confirmed") for n in range(3)]
+        session.add(Review(post_id=posts[1].id, reviewer="ben", verdict=Verdict.REJECTED))
+        session.add(Review(post_id=posts[2].id, reviewer="ana", verdict=Verdict.REJECTED))
+        make_post(session, office, "Nobody decided.", number=9)
+    migrate(db, "0005")
+    assert schema_version(db) == "0005"
+    migrate(db, "head")
+    with db.read() as session:
+        kept = session.execute(sa.select(Post.verdict).order_by(Post.id)).scalars()
+        assert list(kept) == ["confirmed", "unsure", "rejected", ""]
+
+
+def migrate(db, revision):
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with db._lock, db._writing.begin() as connection:
+        config.attributes["connection"] = connection
+        (command.downgrade if revision < "head" else command.upgrade)(config, revision)
 
 
 def test_sqlite_is_durable_after_power_loss(tmp_path):

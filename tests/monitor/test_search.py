@@ -12,8 +12,10 @@ from models import Review, Verdict
 from models.clock import utcnow
 from monitor import postfilter, posts, search
 from monitor.errors import UsageError
+from monitor.learning import labels
 from monitor.postfilter import PostFilter
-from monitor.review.verdicts import agreed
+from monitor.review import verdicts
+from monitor.review.verdicts import Decision, agreed
 from tests.monitor.made_posts import START, add_wording, make_office, make_post, make_version
 
 TEXTS = {
@@ -197,6 +199,12 @@ def mixed(db):
         ({"account": "1", "q": "two OR three OR one"}, ["two", "one"]),
         ({"agency": "2", "q": "two OR three OR four", "sort": "score"}, ["four", "three"]),
         ({"q": "two OR three OR four", "deleted": "no", "sort": "score"}, ["two", "three"]),
+        ({"q": "two OR three OR four", "deleted": "yes", "edited": "yes", "since": "2026-01-01"}, ["four"]),
+        ({"q": "one OR two", "flagged": "yes", "verdict": "rejected", "state": "OH"}, ["two"]),
+        ({"state": "TX", "deleted": "yes", "q": "four OR three"}, ["four"]),
+        ({"state": "TX", "score_min": "0.1", "sort": "score"}, ["four", "three"]),
+        ({"theme": "invasion", "state": "OH", "q": "one"}, ["one"]),
+        ({"theme": "invasion", "platform": "mastodon"}, []),
     ],
 )
 @pytest.mark.parametrize("as_if", ["few posts", "many posts"])
@@ -239,6 +247,34 @@ def test_a_verdict_is_searched_as_it_is_shown_whatever_people_said_and_took_back
             assert found == [number for number in shown if shown[number] == wanted], verdict
             assert posts.count(session, PostFilter(verdict=verdict), most=100) == len(found)
         assert len(set(shown.values())) == 4
+
+
+def test_a_verdict_that_is_taken_back_is_no_longer_searched_for(db):
+    with db.write() as session:
+        post_id = make_post(session, make_office(session), "Post.", flagged=False).id
+
+    def found():
+        with db.read() as session:
+            every = {word: posts.find(session, PostFilter(verdict=word)) for word in (*Verdict, "none")}
+            return [word for word, kept in every.items() if list(kept)]
+
+    assert found() == ["none"]
+    first = verdicts.decide(db, Decision(post_id, Verdict.CONFIRMED, "ana"), now=START)
+    assert found() == ["confirmed"]
+    verdicts.decide(db, Decision(post_id, Verdict.REJECTED, "ben"), now=START)
+    assert found() == ["unsure"]
+    verdicts.decide(db, Decision(post_id, Verdict.REJECTED, "ana"), now=START)
+    assert found() == ["rejected"]
+    labels.revert(db, "ben", by="lead", now=START)
+    assert found() == ["rejected"]
+    labels.revert(db, "ana", by="lead", now=START)
+    assert first.id is not None
+    assert found() == ["none"]
+    with db.write() as session:
+        session.add(Review(post_id=post_id, reviewer="carla", verdict=Verdict.UNSURE))
+        session.flush()
+        session.execute(sa.delete(Review))
+    assert found() == ["none"]
 
 
 @pytest.mark.parametrize(
