@@ -25,7 +25,7 @@ from monitor.scoring import TEST_PLATFORM
 
 MOST_RANKED = 1000
 """Sorting by relevance ranks so many of the newest posts that match."""
-_MANY_HITS = 60_000
+_MANY_HITS = 30_000
 """Of a million posts. Looking one up costs a fifth of a millisecond, gathering one a microsecond or two."""
 _FEW_ACCOUNTS = 200
 """So many are named one by one, where all of them have few posts; planning for more takes PostgreSQL long."""
@@ -132,13 +132,16 @@ class Way:
     """These accounts have so few posts that all are gathered and sorted."""
     look_up: bool = False
     """Posts are looked up in SQLite's index of words one by one, rather than all posts with the words gathered."""
+    post_ids: Sequence[int] | None = None
+    """The few posts that have all that is wanted but the words, where they are known."""
 
 
 def way(session: Session, wanted: PostFilter) -> Way:
     """What suits how many posts there are."""
     ids = _accounts(session, wanted)
     few = ids is not None and len(ids) <= _FEW_ACCOUNTS and not _many(session, _posts_of(ids))
-    return Way(ids, few, _is_looked_up(session, wanted, ids, few=few))
+    left = None if few else _left(session, wanted, ids)
+    return Way(ids, few, left is not None or _is_looked_up(session, wanted, ids, few=few), left)
 
 
 def statement(session: Session, wanted: PostFilter, *, ordered: bool = True, by: Way | None = None) -> sa.Select[Any]:
@@ -146,6 +149,8 @@ def statement(session: Session, wanted: PostFilter, *, ordered: bool = True, by:
     by = by or way(session, wanted)
     query: sa.Select[Any] = sa.select(col(Post.id).label("id")).select_from(Post)
     query = _of_accounts(session, query, by, ordered=ordered or bool(wanted.search))
+    if by.post_ids is not None:
+        query = query.where(col(Post.id).in_(by.post_ids))
     if wanted.flagged or wanted.theme:
         query = query.join(Flag, col(Flag.post_id) == col(Post.id)).where(col(Flag.origin) != "test")
     if wanted.since is not None:
@@ -180,9 +185,8 @@ def statement(session: Session, wanted: PostFilter, *, ordered: bool = True, by:
         if session.get_bind().dialect.name == "sqlite":
             hit = FTS.c.post_fts.op("MATCH")(search.fts5(node))
             if by.look_up:
-                number = (
-                    col(Flag.post_id) if wanted.flagged or wanted.theme else col(Post.id)
-                )  # the flag is looked up first
+                first = by.post_ids is None and (wanted.flagged or wanted.theme)  # is there a flag?
+                number = col(Flag.post_id) if first else col(Post.id)
                 query = query.where(sa.exists().where(FTS.c.rowid == number, hit))
             else:
                 query = query.join(FTS, FTS.c.rowid == col(Post.id)).where(hit)
@@ -262,26 +266,32 @@ def _scored(session: Session, query: sa.Select[Any], wanted: PostFilter, by: Way
     return query.join(Score, col(Score.post_version_id) == col(Post.current_version_id)).where(*bounds)
 
 
-def _is_looked_up(session: Session, wanted: PostFilter, ids: Sequence[int] | None, *, few: bool) -> bool:
-    """Of all posts only where nothing else is asked for, for that may be rare; or where so much is that few are left.
+def _narrow(wanted: PostFilter) -> tuple[bool, ...]:
+    """What is wanted that few posts have."""
+    decided = wanted.verdict not in ("", "none")
+    return bool(wanted.flagged or wanted.theme), decided, bool(wanted.deleted), bool(wanted.edited)
 
-    ``ids``: the accounts that are asked for.
-    """
+
+def _left(session: Session, wanted: PostFilter, ids: Sequence[int] | None) -> list[int] | None:
+    """The posts that have all that is wanted but the words, where these are few and the words frequent."""
+    if not wanted.search or session.get_bind().dialect.name != "sqlite" or sum(_narrow(wanted)) < 2:
+        return None
+    hit = FTS.c.post_fts.op("MATCH")(search.fts5(search.parse(wanted.search)))
+    if not _many(session, sa.select(FTS.c.rowid).where(hit), _MANY_HITS):
+        return None
+    others = statement(session, replace(wanted, search="", sort=Sort.NEWEST), by=Way(ids)).limit(_FEW_POSTS + 1)
+    left = list(session.execute(others).scalars())
+    return left if len(left) <= _FEW_POSTS else None
+
+
+def _is_looked_up(session: Session, wanted: PostFilter, ids: Sequence[int] | None, *, few: bool) -> bool:
+    """Of all posts only where nothing else is asked for: that may be rare. ``ids``: the accounts that are asked for."""
     if not wanted.search or session.get_bind().dialect.name != "sqlite":
         return False
-    narrow = [
-        wanted.flagged or wanted.theme,
-        wanted.verdict not in ("", "none"),
-        wanted.deleted,
-        wanted.edited,
-    ]
     if few:
-        return any(narrow) or not _many(session, _posts_of(ids or ()), _FEW_POSTS)
+        return any(_narrow(wanted)) or not _many(session, _posts_of(ids or ()), _FEW_POSTS)
     hit = FTS.c.post_fts.op("MATCH")(search.fts5(search.parse(wanted.search)))
     hits = sa.select(FTS.c.rowid).where(hit)
-    if sum(map(bool, narrow)) > 1 and _many(session, hits, _MANY_HITS):
-        others = statement(session, replace(wanted, search="", sort=Sort.NEWEST), by=Way(ids))
-        return not _many(session, others, _FEW_POSTS)
     rest = replace(wanted, search="", flagged=None, sort=Sort.NEWEST, since=None, until=None)
     if wanted.flagged or rest != PostFilter(flagged=None):
         return False
