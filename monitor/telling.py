@@ -3,7 +3,7 @@
 import itertools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from models.classifier import Score
 from models.post import PostVersion
@@ -73,7 +73,8 @@ def excerpt_of(
     for here, there in itertools.pairwise(edges):
         hit = any(span[0] <= here and span[1] >= there for span in found)
         pieces += [
-            replace(piece, found=hit, text=_SPACE.sub(" ", piece.text)) for piece in _cut(text, here, there, marks)
+            Piece(_SPACE.sub(" ", piece.text), piece.level, piece.weight, piece.name, hit)
+            for piece in _cut(text, here, there, marks)
         ]
     before, after = [Piece("… ")] if start else [], [Piece(" …")] if end < len(text) else []
     return before + pieces + after

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.orm import load_only
 from sqlmodel import Session, col
 
 from classifier import Example
@@ -28,6 +29,8 @@ _LEADING_COPIES = 3.0
 """Near copies count together as this many texts at most: ten looks at one press release teach little more than one."""
 
 _PLENTY = 10
+_OF_POST: tuple[Any, ...] = (Post.account_id, Post.current_version_id)
+_READ: tuple[Any, ...] = (PostVersion.title, PostVersion.text, PostVersion.alt_texts, PostVersion.link_titles)
 
 
 @dataclass(frozen=True)
@@ -258,6 +261,7 @@ def _post_voices(session: Session, trust: dict[str, float]) -> Iterable[tuple[st
         )
         posts = session.execute(
             sa.select(Post)
+            .options(load_only(*_OF_POST))
             .join(Account, col(Account.id) == col(Post.account_id))
             .where(col(Post.id).in_(chunk), col(Account.platform) != TEST_PLATFORM)
             .order_by(col(Post.id))
@@ -266,7 +270,9 @@ def _post_voices(session: Session, trust: dict[str, float]) -> Iterable[tuple[st
         wordings = {
             version.id: version
             for version in session.execute(
-                sa.select(PostVersion).where(col(PostVersion.id).in_([number for number, _ in wanted.values()]))
+                sa.select(PostVersion)
+                .options(load_only(*_READ))
+                .where(col(PostVersion.id).in_([number for number, _ in wanted.values()]))
             ).scalars()
         }
         for post_id, (version_id, post) in wanted.items():

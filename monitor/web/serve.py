@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import socket
 from collections.abc import AsyncIterator, Iterator
 
@@ -37,7 +38,10 @@ async def serving(db: Database, config: Config) -> AsyncIterator[str]:
     """
     listening = _listen(config.web)
     app = create_app(db, config)
-    overview.warm(app.state.shared)
+    overview.prepare(app.state.shared)
+    # What is loaded by now stays: looking through it for garbage again and again would hold up a page for 50 ms.
+    gc.collect()
+    gc.freeze()
     server = _Server(
         uvicorn.Config(
             app,

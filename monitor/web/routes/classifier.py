@@ -19,7 +19,7 @@ from monitor.web.routes.overview import figures_of
 MOST_VERSIONS = 50
 LABELS_KEPT_S = 60.0
 LABELS_WAIT_S = 0.3
-"""How long counting the labels may keep the page; it reads the text of each."""
+"""How long counting few labels may keep the page; it reads the text of each. Nobody waits for many."""
 COMPARED_KEPT_S = 900.0
 COMPARE_WAIT_S = 0.3
 """How long a comparison may keep the page; after that the page asks again by itself."""
@@ -127,8 +127,10 @@ def _page(visit: Visit, status: int = 200, sentence: str = "") -> Response:
         running, last = runs.under_way(session), runs.last(session)
         reports = {version.version: run.id for version in rows if (run := runs.of_version(session, version.version))}
         flips = _flips(session, last.report) if last else []
-    figures, trouble = figures_of(visit, row)
-    found = visit.shared.slow.get("labels", lambda: _labels(visit), keep_s=LABELS_KEPT_S, wait_s=LABELS_WAIT_S)
+        many = labels.plenty(session, visit.config.learning.least_labels)
+    figures, trouble = figures_of(visit.shared, row)
+    wait_s = 0.0 if many else LABELS_WAIT_S
+    found = visit.shared.slow.get("labels", lambda: _labels(visit), keep_s=LABELS_KEPT_S, wait_s=wait_s)
     rules = visit.config.learning
     return visit.render(
         "classifier.html",

@@ -41,7 +41,7 @@ def show(visit: Visit) -> Response:
         concerns = drift.concerns(session, visit.config, readings[0].week, row.version) if row and readings else []
         broken = _broken(session, found)
         stuck = outbox_reasons(session, now=visit.now)
-    figures, trouble = figures_of(visit, row)
+    figures, trouble = figures_of(visit.shared, row)
     flagged_most = max((agency.count.flagged for agency in found.agencies[:TOP]), default=0)
     by_theme = found.weekly.by_theme
     highest = max((n for counts in by_theme.values() for n in counts), default=0)
@@ -81,8 +81,15 @@ def counted(visit: Visit) -> Overview:
     return found
 
 
+def prepare(shared: Shared) -> None:
+    """Have what takes long worked out, so that who comes first need not wait for it."""
+    warm(shared)
+    with shared.db.read() as session:
+        figures_of(shared, active_row(session))
+
+
 def warm(shared: Shared, *, wait_s: float = 0.0) -> Overview | None:
-    """Have the record counted, so that who comes first need not wait for it."""
+    """Have the record counted."""
 
     def count() -> Overview:
         with shared.db.read() as session:
@@ -92,20 +99,20 @@ def warm(shared: Shared, *, wait_s: float = 0.0) -> Overview | None:
     return found
 
 
-def figures_of(visit: Visit, row: ClassifierVersion | None) -> tuple[Any, str]:
+def figures_of(shared: Shared, row: ClassifierVersion | None) -> tuple[Any, str]:
     """How good a version is, None while that is being worked out; and what is wrong with it, if anything is."""
     if row is None:
         return None, ""
-    fixed = visit.config.classifier
+    fixed = shared.config.classifier
 
     def measure() -> Any:
         from monitor.learning.figures import on_frozen_set  # brings numpy and more, which few processes need
 
-        return on_frozen_set(row, visit.config)
+        return on_frozen_set(row, shared.config)
 
     key = ("figures", row.version, row.sha256, fixed.queue_threshold, fixed.alert_threshold)
     try:
-        return visit.shared.slow.get(key, measure), ""
+        return shared.slow.get(key, measure), ""
     except SheriffwatchError as error:
         return None, str(error)
 
