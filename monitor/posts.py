@@ -20,7 +20,7 @@ from monitor import search
 from monitor.errors import UsageError
 from monitor.messages import themes_of
 from monitor.patience import patience
-from monitor.postfilter import FTS, MOST_RANKED, PostFilter, Sort, statement, way
+from monitor.postfilter import FTS, MOST_GATHERED, MOST_RANKED, PostFilter, Sort, statement, way
 from monitor.review.verdicts import agreed, in_force
 
 __all__ = ["KeptPost", "Page", "PostFilter", "Sort", "captures_of", "count", "find", "get", "load", "page"]
@@ -182,6 +182,7 @@ def _page_by_relevance(session: Session, wanted: PostFilter, after: str, limit: 
         raise UsageError("This page does not exist any more. Start again from the first page.")
     skip = int(after[:9]) if after else 0
     node = search.parse(wanted.search)
+    number: Any
     if session.get_bind().dialect.name == "sqlite":
         rank: sa.ColumnElement[Any] = sa.literal_column("bm25(post_fts)")
         number = FTS.c.rowid
@@ -190,6 +191,8 @@ def _page_by_relevance(session: Session, wanted: PostFilter, after: str, limit: 
         rank = -sa.func.ts_rank_cd(FTS.c.words, search.tsquery(node))
         number = FTS.c.post_id
         hit = FTS.c.words.op("@@")(search.tsquery(node))
+        if search.has_phrase(node) and search.supposed_hits(session, node) <= MOST_GATHERED:
+            number = number + 0  # supposed to be frequent, phrases are looked for from the newest post on, for seconds
     newest = session.execute(
         sa.select(number.label("id"), rank.label("rank")).where(hit).order_by(number.desc()).limit(MOST_RANKED)
     ).all()

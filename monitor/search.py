@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import sqlalchemy as sa
+from sqlmodel import Session
 
 from monitor.errors import UsageError
 
@@ -92,6 +93,18 @@ def fts5(node: Node) -> str:
 def tsquery(node: Node) -> sa.ColumnElement[object]:
     """The query as an expression of PostgreSQL's type tsquery: every word a bound parameter."""
     return sa.func.to_tsquery(sa.literal_column("'simple'::regconfig"), _ts(node))
+
+
+def supposed_hits(session: Session, node: Node) -> int:
+    """How many posts PostgreSQL supposes to have these words, somewhere; of words that stand together, far fewer do."""
+    asked = "EXPLAIN (FORMAT JSON) SELECT FROM post_fts WHERE words @@ to_tsquery('simple'::regconfig, %s)"
+    (plan,) = session.connection().exec_driver_sql(asked, (_ts(node),)).scalar_one()
+    return int(plan["Plan"]["Plan Rows"])
+
+
+def has_phrase(node: Node) -> bool:
+    """Whether words are to stand one after another."""
+    return any(len(term.words) > 1 for term in _asked_for(node))
 
 
 def _ts(node: Node) -> str:
