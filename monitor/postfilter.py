@@ -136,6 +136,8 @@ class Way:
     """Posts are looked up in SQLite's index of words one by one, rather than all posts with the words gathered."""
     post_ids: Sequence[int] | None = None
     """The few posts that have all that is wanted but the words, where they are known."""
+    by_score: bool = True
+    """The index of scores may be walked from the highest on, rather than the scores of what is found sorted."""
 
 
 def way(session: Session, wanted: PostFilter) -> Way:
@@ -143,7 +145,9 @@ def way(session: Session, wanted: PostFilter) -> Way:
     ids = _accounts(session, wanted)
     few = ids is not None and len(ids) <= _FEW_ACCOUNTS and not _many(session, _posts_of(ids))
     left = None if few else _left(session, wanted, ids)
-    return Way(ids, few, left is not None or _is_looked_up(session, wanted, ids, few=few), left)
+    look_up = left is not None or _is_looked_up(session, wanted, ids, few=few)
+    gather = bool(wanted.search) and not look_up and session.get_bind().dialect.name == "sqlite"
+    return Way(ids, few, look_up, left, by_score=not (few or gather))
 
 
 def statement(session: Session, wanted: PostFilter, *, ordered: bool = True, by: Way | None = None) -> sa.Select[Any]:
@@ -263,7 +267,7 @@ def _scored(session: Session, query: sa.Select[Any], wanted: PostFilter, by: Way
     bounds = [version == duty, probability >= low, probability <= high]
     walks = wanted.sort is not Sort.SCORE and session.get_bind().dialect.name == "sqlite"
     # Adding nothing keeps the database from gathering or walking all scores between these bounds.
-    if by.few or (walks and _many(session, sa.select(col(Score.id)).where(*bounds))):
+    if not by.by_score or (walks and _many(session, sa.select(col(Score.id)).where(*bounds))):
         bounds = [version + 0 == duty, probability + 0 >= low, probability + 0 <= high]
     return query.join(Score, col(Score.post_version_id) == col(Post.current_version_id)).where(*bounds)
 

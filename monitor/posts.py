@@ -107,7 +107,7 @@ def page(session: Session, wanted: PostFilter, *, after: str = "", limit: int = 
     key: sa.ColumnElement[Any] | None = None
     if wanted.sort is Sort.SCORE:
         probability: Any = col(Score.probability)
-        key = sa.type_coerce(probability + 0 if by.few else probability, sa.Float)
+        key = sa.type_coerce(probability if by.by_score else probability + 0, sa.Float)
     elif wanted.sort is Sort.DATE or wanted.since or wanted.until:
         key = sa.type_coerce(col(Post.shown_at), UTCDateTime())  # a stretch of time is found by its index
     number: Any = col(Post.id)
