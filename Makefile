@@ -38,7 +38,7 @@ format: $(STAMP)  ## Put the code into one form
 	$(BIN)/ruff format .
 
 lock:  ## Resolve the dependencies anew (needs uv)
-	uv pip compile --universal --python-version 3.11 --generate-hashes --extra postgres --group dev --no-header --quiet \
+	uv pip compile --universal --python-version 3.11 --generate-hashes --extra postgres --extra semantic --group dev --no-header --quiet \
 	  pyproject.toml --output-file requirements.lock
 
 train: $(STAMP)  ## Train the bundled classifier from the corpus

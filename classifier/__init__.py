@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from classifier.artifact import ArtifactError, ArtifactInfo, load, save
+    from classifier.cues import in_words
     from classifier.evaluation import Figure, Report, evaluate
     from classifier.examples import CorpusError, Row, load_corpus, load_frozen, load_functional, read_rows
     from classifier.pipeline import Classifier
+    from classifier.semantic import Encoder, SemanticError
     from classifier.terms import TermError, load_terms
     from classifier.training import Settings, Trained, TrainingError, train
     from classifier.values import (
@@ -31,9 +33,11 @@ _HOME = {
     "datasets": ("DatasetError", "import_dataset"),
     "terms": ("TermError", "load_terms"),
     "artifact": ("ArtifactError", "ArtifactInfo", "load", "save"),
+    "cues": ("in_words",),
     "evaluation": ("Figure", "Report", "evaluate"),
     "examples": ("CorpusError", "Row", "load_corpus", "load_frozen", "load_functional", "read_rows"),
     "pipeline": ("Classifier",),
+    "semantic": ("Encoder", "SemanticError"),
     "training": ("Settings", "Trained", "TrainingError", "train"),
     "values": (
         "DISGUISE",
@@ -59,11 +63,13 @@ __all__ = [
     "Contribution",
     "CorpusError",
     "DatasetError",
+    "Encoder",
     "Example",
     "Figure",
     "Report",
     "Row",
     "ScoreValues",
+    "SemanticError",
     "Settings",
     "TermError",
     "Thresholds",
@@ -72,6 +78,7 @@ __all__ = [
     "card",
     "evaluate",
     "import_dataset",
+    "in_words",
     "load",
     "load_corpus",
     "load_frozen",

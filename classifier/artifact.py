@@ -21,9 +21,10 @@ import numpy as np
 
 from classifier.features import Scales
 from classifier.pipeline import Classifier
+from classifier.semantic import SemanticError
 from classifier.terms import TermError, check_cue
 from classifier.values import TEST_SENTENCE, Thresholds
-from classifier.weights import COLUMNS, FITTED, MATCH, Block, Floats, Weights
+from classifier.weights import COLUMNS, FITTED, MATCH, SERIES, Block, Embedding, Floats, Weights
 
 if TYPE_CHECKING:
     from classifier.training import Trained
@@ -90,7 +91,10 @@ def load(path: Path | None = None, sha256: str | None = None) -> Classifier:
         weights = _unpack(content)
     except ArtifactError as error:
         raise ArtifactError(f"{path} is not a sound classifier artifact: {error}") from None
-    classifier = Classifier(weights, _version(weights, found), found)
+    try:
+        classifier = Classifier(weights, _version(weights, found), found)
+    except SemanticError as error:
+        raise ArtifactError(f"{path} cannot be used: {error}") from None
     if classifier.probabilities([TEST_SENTENCE])[0] < classifier.thresholds.alert:
         raise ArtifactError(f"{path} would not alert on the test sentence, so alerts could not be tested; train again")
     return classifier
@@ -116,7 +120,7 @@ def bundle(trained: Trained | Weights, folder: Path = BUNDLED) -> ArtifactInfo:
 
 
 def _version(weights: Weights, sha256: str) -> str:
-    return f"{weights.about.get('series', '2026.11')}-{sha256[:8]}"
+    return f"{weights.about.get('series', SERIES)}-{sha256[:8]}"
 
 
 # --- writing --------------------------------------------------------------------------------------------------------
@@ -150,6 +154,12 @@ def _pack(weights: Weights) -> bytes:
         "cue_weights": weights.cue.weights.astype(np.float32),
         "bias": weights.bias.astype(np.float32),
     }
+    if weights.embedding is not None:
+        content |= {
+            "embedding_encoder": weights.embedding.encoder,
+            "embedding_mean": weights.embedding.mean.astype(np.float32),
+            "embedding_weights": weights.embedding.weights.astype(np.float32),
+        }
     return _canonical(skops.io.dumps(content))
 
 
@@ -207,6 +217,7 @@ def _unpack(content: bytes) -> Weights:
             cues={name: tuple(terms) for name, terms in about["cues"].items()},
             plain_words=tuple(map(str, about["plain_words"])),
             about=dict(about["about"]),
+            embedding=_embedding(values),
         )
     except ArtifactError:
         raise
@@ -216,6 +227,12 @@ def _unpack(content: bytes) -> Weights:
         raise ArtifactError(str(error)[:200]) from None
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, MemoryError) as error:
         raise ArtifactError(f"damaged file ({error})") from None
+
+
+def _embedding(values: dict[str, Any]) -> Embedding | None:
+    if "embedding_encoder" not in values:
+        return None
+    return Embedding(str(values["embedding_encoder"]), values["embedding_mean"], values["embedding_weights"])
 
 
 def _names(text: str, what: str) -> tuple[str, ...]:

@@ -84,6 +84,23 @@ def cues_of(words: Sequence[str], terms: Terms) -> dict[str, Ranges]:
     return cues
 
 
+_WHOLE_IN_WORDS = {
+    "nobody": "nobody named whom it could be about",
+    "no frame": "nothing hostile",
+    "frames": "hostile signs, at least",
+    "bare frames": "hostile signs with no other voice or objection, at least",
+}
+
+
+def in_words(name: str) -> str:
+    """Return a cue's name as people read it: ``immigrant>crime`` is “immigrant, then crime”."""
+    whole, _, count = name.partition(":")
+    if whole in _WHOLE_IN_WORDS:
+        return f"{_WHOLE_IN_WORDS[whole]} {count}".strip()
+    quoted = "in quotation marks: " if count == "quoted" else ""
+    return quoted + whole.replace("_", " ").replace(">", ", then ")
+
+
 def _sentences_and_quotes(words: Sequence[str]) -> tuple[list[int], list[tuple[int, int]]]:
     """Return the sentence number of each token, and where quotations begin and end."""
     sentence, open_quote = 0, -1

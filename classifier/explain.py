@@ -26,6 +26,8 @@ def contributions_of(scorer: Scorer, normal: Normalised, window: Span) -> tuple[
     found += [Contribution("word", term, weight, places.of_term(term)) for term, weight in shares.words()]
     found += [Contribution("char", word, weight, places.of_term(word)) for word, weight in shares.letters()]
     found += [Contribution("cue", cue, weight, places.of_ranges(at)) for cue, at, weight in shares.cues() if weight]
+    if shares.meaning:
+        found.append(Contribution("embedding", "meaning of the text as a whole", shares.meaning))
     return tuple(sorted(found, key=lambda c: (-abs(c.weight), c.kind, c.name)))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from classifier.features import Scales, distinct_words, letter_terms, word_terms
-from classifier.weights import Floats
+from classifier.weights import Floats, centred
 
 
 @dataclass(frozen=True)
@@ -17,16 +17,23 @@ class Known:
     """The features that a part of the passages knows, and the matrix of all passages in them."""
 
     features: Any
-    """A row for every passage (a scipy sparse matrix), known or not: words, letters and cues side by side."""
+    """A row for every passage (a scipy sparse matrix), known or not: words, letters, cues and embeddings in a row."""
     names: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
     """Of the words, the letter sequences and the cues."""
     idf: tuple[Floats, Floats, Floats]
+    mean: Floats
+    """Of the embeddings of these passages; empty without."""
 
 
 class FeatureMatrix:
-    """Words, letter sequences and cues of passages, each given as its words and the names of its cues."""
+    """Words, letter sequences and cues of passages, each given as its words and the names of its cues.
 
-    def __init__(self, words: Sequence[Sequence[str]], cues: Sequence[Sequence[str]], scales: Scales) -> None:
+    ``embeddings`` has a row for each passage, of length 1, and no columns without the extra ``[semantic]``.
+    """
+
+    def __init__(
+        self, words: Sequence[Sequence[str]], cues: Sequence[Sequence[str]], embeddings: Floats, scales: Scales
+    ) -> None:
         from sklearn.feature_extraction.text import CountVectorizer
 
         def counted(analyzer: Any, things: Any) -> tuple[Any, Any]:
@@ -34,6 +41,7 @@ class FeatureMatrix:
             return count.fit_transform(things), count.get_feature_names_out()
 
         self._scales = scales
+        self._embeddings = embeddings
         # Terms are sets, so every count is one: what comes of it is scikit-learn's TF-IDF of a binary count.
         self._word, self._words = counted(lambda doc: sorted(word_terms(doc)), words)
         vocabulary = sorted({word for doc in words for word in distinct_words(doc)})
@@ -53,16 +61,18 @@ class FeatureMatrix:
         by_word, word_names, word_idf = _tf_idf(self._word, rows, word, self._words)
         by_letters, letter_names, letter_idf = _tf_idf(self._letter, in_use, letters, self._letters)
         frequent = np.flatnonzero(_occurrences(self._cue, rows) >= cue)
-        features = sparse.hstack(
-            [
-                by_word * self._scales.word,
-                self._average @ by_letters * self._scales.char,
-                self._cue[:, frequent] * self._scales.cue,
-            ]
-        ).tocsr()
+        blocks = [
+            by_word * self._scales.word,
+            self._average @ by_letters * self._scales.char,
+            self._cue[:, frequent] * self._scales.cue,
+        ]
+        mean = self._embeddings[rows].mean(axis=0).round(6)
+        if len(mean):
+            blocks.append(sparse.csr_matrix(centred(self._embeddings, mean) * self._scales.embedding))
+        features = sparse.hstack(blocks).tocsr()
         features.sort_indices()  # once here, instead of once a fit
         names = (word_names, letter_names, tuple(self._cues[frequent].tolist()))
-        return Known(features, names, (word_idf, letter_idf, np.ones(len(frequent))))
+        return Known(features, names, (word_idf, letter_idf, np.ones(len(frequent))), mean)
 
 
 def _tf_idf(counts: Any, rows: Any, least: int, names: Any) -> tuple[Any, tuple[str, ...], Floats]:

@@ -29,6 +29,7 @@ class Scales:
     word: float = 1.5
     char: float = 0.7
     cue: float = 0.12
+    embedding: float = 0.5
 
 
 def word_terms(words: Sequence[str]) -> set[str]:

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from classifier.cues import PLAIN, Ranges, cues_of
 from classifier.features import distinct_words, letter_terms, unit, word_terms
+from classifier.semantic import known_encoder, passage_texts
 from classifier.terms import Terms
 from classifier.tokens import is_word, words_of
-from classifier.weights import COLUMNS, FITTED, IMPLIED, MATCH, Floats, Weights
+from classifier.weights import COLUMNS, FITTED, IMPLIED, MATCH, Floats, Weights, centred
 
 Numbers = NDArray[np.int64]
 
@@ -36,6 +37,7 @@ class Scorer:
         self._word = weights.word.weights * weights.word.idf[:, None] * weights.scales.word
         self._idf_squared = weights.word.idf**2
         self._cue = weights.cue.weights * weights.scales.cue
+        self._encoder = known_encoder(weights.embedding.encoder) if weights.embedding else None
         self._met = _Met(self)
         self._lock = threading.Lock()
 
@@ -85,6 +87,7 @@ class Scorer:
                 implied.append(i)
         at = np.repeat(np.arange(count), cue_counts)
         total += _sums(self._cue, np.array(cue_rows, np.int64), at, count)
+        total += self._meaning(docs)
         total[implied, MATCH] = total[implied, IMPLIED]
         return total[:, : len(COLUMNS)]
 
@@ -96,20 +99,33 @@ class Scorer:
         sums: Floats = values @ block.weights[rows] * (unit(values) * self.weights.scales.char)
         return sums
 
+    def _meaning(self, docs: Sequence[Sequence[str]]) -> Floats:
+        """Return what the embeddings of texts weigh; nothing in a version without."""
+        if self._encoder is None or self.weights.embedding is None:
+            return np.zeros((len(docs), len(FITTED)))
+        vectors = centred(self._encoder.encode(passage_texts(docs)), self.weights.embedding.mean)
+        weights: Floats = vectors @ self.weights.embedding.weights
+        return weights
+
     def shares(self, words: Sequence[str]) -> Shares:
         """Return what adds up to the match decision of one text, given as its tokens."""
         cues = cues_of(words, self.terms)
-        return Shares(self, words, cues, IMPLIED if PLAIN.isdisjoint(cues) else MATCH)
+        column = IMPLIED if PLAIN.isdisjoint(cues) else MATCH
+        return Shares(self, words, cues, column, float(self._meaning([words])[0, column]))
 
 
 class Shares:
-    """The match decision of one text taken apart: bias, words and word pairs, letters of words, cues."""
+    """The match decision of one text taken apart: bias, words and word pairs, letters of words, cues, meaning."""
 
-    def __init__(self, scorer: Scorer, words: Sequence[str], cues: Mapping[str, Ranges], column: int) -> None:
+    def __init__(
+        self, scorer: Scorer, words: Sequence[str], cues: Mapping[str, Ranges], column: int, meaning: float
+    ) -> None:
         self._scorer = scorer
         self._words = words
         self._cues = cues
         self._column = column
+        self.meaning = meaning
+        """The share of the sentence embedding as a whole; 0 in a version without."""
 
     @property
     def bias(self) -> float:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from classifier import semantic
 from classifier.cues import PLAIN
 from classifier.disguise import Lexicon
 from classifier.examples import digest
@@ -18,12 +19,13 @@ from classifier.features import Scales, cue_terms
 from classifier.passages import LONG, windows_of
 from classifier.pipeline import Classifier
 from classifier.scorer import Scorer
+from classifier.semantic import Encoder, passage_texts
 from classifier.terms import Terms, load_terms
 from classifier.text import normalise
 from classifier.thresholds import Target, as_thresholds, choose
 from classifier.tokens import words_of
 from classifier.values import TEST_SENTENCE, THEMES, Example, Thresholds
-from classifier.weights import COLUMNS, FITTED, IMPLIED, MATCH, Block, Floats, Weights
+from classifier.weights import COLUMNS, FITTED, IMPLIED, MATCH, SERIES, Block, Embedding, Floats, Weights
 
 TEST_CUE = ("test_sentence", ("sheriffwatch selftest",))
 _TEST_SHARE = 15.0
@@ -55,7 +57,7 @@ class Settings:
     they are four of ten matches in it, and more than eight of ten in texts found in the wild."""
     implied_weight: float = 0.8
     """How much a match without any such word counts, for the same reason."""
-    scales: Scales = field(default_factory=lambda: Scales(word=1.5, char=0.7, cue=0.12))
+    scales: Scales = field(default_factory=Scales)
     rarest_word: int = 2
     rarest_letters: int = 3
     rarest_cue: int = 3
@@ -91,8 +93,12 @@ def train(
     terms: Terms | None = None,
     settings: Settings | None = None,
     about: dict[str, Any] | None = None,
+    encoder: Encoder | None = None,
 ) -> Trained:
-    """Fit, calibrate on held-out folds, choose thresholds. Raises TrainingError for examples of one label only."""
+    """Fit, calibrate on held-out folds, choose thresholds. With ``encoder``, a semantic version.
+
+    Raises TrainingError for examples of one label only, SemanticError when the extra of the encoder is not installed.
+    """
     settings = settings or Settings()
     terms = terms or load_terms()
     terms = Terms({**terms.cues, TEST_CUE[0]: TEST_CUE[1]}, terms.plain)
@@ -100,7 +106,7 @@ def train(
     labels = np.array([example.label for example in examples])
     if min((labels == 0).sum(), (labels == 1).sum()) < _FOLDS:
         raise TrainingError(f"training needs at least {_FOLDS} matches and {_FOLDS} texts without a match")
-    learner = _Learner(examples, terms, settings, seed)
+    learner = _Learner(examples, terms, settings, seed, encoder)
     held_out = learner.held_out()
     calibration = _platt(held_out[:, 0], labels, learner.shares)
     queue, alert = choose(held_out[:, 0], labels.tolist(), settings.target, learner.own_weights)
@@ -115,6 +121,7 @@ def train(
             "matches": int(labels.sum()),
             "seed": seed,
             "sources": _count(example.source for example in examples),
+            **({"series": f"{SERIES}-semantic"} if encoder else {}),
             **(about or {}),
         },
     )
@@ -166,7 +173,9 @@ class _Solved:
 class _Learner:
     """Reads the examples once and fits any subset of them."""
 
-    def __init__(self, examples: Sequence[Example], terms: Terms, settings: Settings, seed: int) -> None:
+    def __init__(
+        self, examples: Sequence[Example], terms: Terms, settings: Settings, seed: int, encoder: Encoder | None
+    ) -> None:
         self.examples = examples
         self.terms = terms
         self.settings = settings
@@ -184,7 +193,10 @@ class _Learner:
                 self.docs.append(_Doc(number, words, cue_terms(words, terms)))
             self.docs_of.append(mine)
         self.implied = np.array([PLAIN.isdisjoint(doc.cues) for doc in self.docs])
-        self.matrix = FeatureMatrix([doc.words for doc in self.docs], [doc.cues for doc in self.docs], settings.scales)
+        tokens = [doc.words for doc in self.docs]
+        self.encoder = encoder
+        embeddings = encoder.encode(passage_texts(tokens)) if encoder else np.zeros((len(tokens), 0))
+        self.matrix = FeatureMatrix(tokens, [doc.cues for doc in self.docs], embeddings, settings.scales)
         self.own_weights = np.array([example.weight for example in examples])
         self.shares = np.array([self._share(number) for number in range(len(examples))])
         """How much each example counts: its own weight, and that of its kind among what occurs."""
@@ -243,8 +255,9 @@ class _Learner:
         """Fit all columns on the examples ``numbers``."""
         solved = self._solve(self._passages(numbers), columns=len(COLUMNS))
         known = solved.known
-        parts = np.split(solved.coefficients, np.cumsum([len(names) for names in known.names[:2]]))
+        *parts, meaning = np.split(solved.coefficients, np.cumsum([len(names) for names in known.names]))
         word, char, cue = (Block(*block) for block in zip(known.names, known.idf, parts, strict=True))
+        embedding = Embedding(semantic.NAME, known.mean, meaning * self.settings.scales.embedding)
         return Weights(
             word=word,
             char=char,
@@ -257,6 +270,7 @@ class _Learner:
             cues=self.terms.cues,
             plain_words=self.terms.plain,
             about=about,
+            embedding=embedding if self.encoder else None,
         )
 
     def _solve(self, docs: Sequence[int], *, columns: int) -> _Solved:

@@ -14,6 +14,8 @@ from classifier.features import Scales
 from classifier.values import REASONS, THEMES, Thresholds
 
 Floats = NDArray[np.float64]
+SERIES = "2026.11"
+"""What the name of a version begins with."""
 COLUMNS = ("match", *THEMES, *REASONS)
 """What is predicted of a text, one value each."""
 FITTED = (*COLUMNS, "match_implied")
@@ -44,6 +46,27 @@ class Block:
 
 
 @dataclass(frozen=True)
+class Embedding:
+    """What sentence embeddings weigh: a row of weights for each of their numbers, after ``mean`` was taken off."""
+
+    encoder: str
+    """Its name, :data:`classifier.semantic.NAME`."""
+    mean: Floats
+    weights: Floats
+
+    def __post_init__(self) -> None:
+        if self.mean.ndim != 1 or self.weights.shape != (len(self.mean), len(FITTED)):
+            raise ValueError(f"an embedding of {self.mean.shape}, but weights of shape {self.weights.shape}")
+
+
+def centred(vectors: Floats, mean: Floats) -> Floats:
+    """Return the vectors without their mean, at length 1 again."""
+    moved = vectors - mean
+    result: Floats = moved / np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-12)
+    return result
+
+
+@dataclass(frozen=True)
 class Weights:
     """Everything a version is. ``calibration`` is (slope, offset) of Platt's scaling of the match column."""
 
@@ -59,6 +82,8 @@ class Weights:
     plain_words: Sequence[str]
     about: Mapping[str, Any]
     """Where it comes from: corpus digest, counts, seed, figures out of fold; anything JSON holds."""
+    embedding: Embedding | None = None
+    """Only in a version trained with the extra ``[semantic]``."""
 
     def __post_init__(self) -> None:
         if self.bias.shape != (len(FITTED),) or not np.isfinite(self.bias).all():

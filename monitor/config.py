@@ -85,6 +85,9 @@ class LearningConfig(Section):
     """The most labels that one person's are worth in a training."""
     cap_per_account: float = Field(default=100, gt=0)
     """The most labels that those on one account's posts are worth."""
+    semantic: bool = False
+    """Train new versions with sentence embeddings too (the extra ``[semantic]``): better on what is only implied, and
+    several hundred times slower a post."""
     margin: float = Field(default=0.01, ge=0, le=0.2)
     """How much worse a candidate may be in any figure and still go on duty."""
     audit_per_week: int = Field(default=25, ge=0, le=1000)

@@ -11,7 +11,7 @@ import numpy as np
 from sqlmodel import Session
 
 import classifier
-from classifier import Example, Trained, TrainingError
+from classifier import Encoder, Example, SemanticError, Trained, TrainingError
 from models.classifier import ClassifierVersion
 from models.db import Database
 from models.evidence import Event
@@ -83,7 +83,7 @@ def retrain(
         labels.check_enough(found, needed)
         tell(f"training a candidate with {len(found.agreed)} labels")
         examples = classifier.load_corpus() if corpus is None else corpus
-        trained = _train(training_set(examples, found.agreed, config.learning))
+        trained = _train(training_set(examples, found.agreed, config.learning), promotion.encoder(config))
         tell("comparing it with the version on duty")
         return _judge(db, config, found, trained, run_id, by=by, now=now)
 
@@ -160,10 +160,10 @@ def compare(db: Database, config: Config, before: str, after: str) -> tuple[Comp
         return comparison, flipping.flips_between(session, first, second)
 
 
-def _train(examples: Sequence[Example]) -> Trained:
+def _train(examples: Sequence[Example], encoder: Encoder | None) -> Trained:
     try:
-        return classifier.train(examples)
-    except (TrainingError, ValueError, MemoryError, ArithmeticError) as error:
+        return classifier.train(examples, encoder=encoder)
+    except (TrainingError, SemanticError, ValueError, MemoryError, ArithmeticError) as error:
         what = "there is not enough memory" if isinstance(error, MemoryError) else str(error)
         raise SheriffwatchError(
             f"The candidate could not be trained: {what}. The classifier on duty goes on working. "

@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from classifier import in_words
 from models.classifier import Score
 from models.post import PostVersion
 
@@ -97,16 +98,21 @@ def weights_of(score: Score | None, most: int = 12) -> list[Weight]:
     """What moved the score most, up or down, the strongest first."""
     if score is None:
         return []
-    told = [item for item in score.explanation if item["kind"] in ("word", "cue")]
+    told = [item for item in score.explanation if item["kind"] in ("word", "cue", "embedding")]
     ranked = sorted(told, key=lambda item: -abs(item["weight"]))[:most]
-    return [Weight(item["name"], item["kind"], item["weight"]) for item in ranked]
+    return [Weight(named(item["kind"], item["name"]), item["kind"], item["weight"]) for item in ranked]
+
+
+def named(kind: str, name: str) -> str:
+    """The name of what moved a score, as people read it."""
+    return in_words(name) if kind == "cue" else name
 
 
 def _marks(score: Score) -> list[tuple[int, int, float, str]]:
     pushing = [item for item in score.explanation if item["weight"] > 0 and item["kind"] in ("word", "cue")]
     strongest = max((item["weight"] for item in pushing), default=0.0)
     return [
-        (int(start), int(end), item["weight"] / strongest, item["name"])
+        (int(start), int(end), item["weight"] / strongest, named(item["kind"], item["name"]))
         for item in pushing
         if item["weight"] >= strongest * _LEAST_SHARE
         for start, end in item["spans"]

@@ -10,7 +10,7 @@ from typing import Annotated, Any, BinaryIO
 import typer
 
 import classifier
-from classifier import Classifier, CorpusError, Report, ScoreValues, TrainingError
+from classifier import Classifier, CorpusError, Report, ScoreValues, SemanticError, TrainingError
 from classifier import report as classifier_report
 from models.clock import utcnow
 from monitor.cli import app
@@ -28,6 +28,7 @@ from monitor.cli.common import (
 )
 from monitor.errors import SheriffwatchError, UsageError
 from monitor.learning import promotion
+from monitor.telling import named
 from monitor.versions import Active, active, load
 
 group = typer.Typer(help="The trained classifiers: what they say, how good they are, which is on duty.")
@@ -69,7 +70,7 @@ def explain(
     print_table(
         "What pushed it (log-odds; above zero towards a match)",
         ["weight", "kind", "what"],
-        ((f"{c.weight:+.2f}", c.kind, c.name) for c in value.contributions[:_STRONGEST]),
+        ((f"{c.weight:+.2f}", c.kind, named(c.kind, c.name)) for c in value.contributions[:_STRONGEST]),
     )
 
 
@@ -133,6 +134,10 @@ def evaluate(
 def train(
     corpus: Annotated[Path | None, typer.Option(help="A folder of corpus files. Default: the bundled corpus.")] = None,
     seed: Annotated[int, typer.Option(help="The same examples and seed give the same version.")] = 1,
+    semantic: Annotated[
+        bool | None,
+        typer.Option(help="With sentence embeddings, the extra [semantic]. Default: as [learning] semantic says."),
+    ] = None,
     by: ByOption = "",
     config: ConfigOption = None,
     json_: JsonOption = False,
@@ -141,8 +146,8 @@ def train(
     with workspace(config) as space:
         try:
             examples = classifier.load_corpus(corpus) if corpus else classifier.load_corpus()
-            trained = classifier.train(examples, seed=seed)
-        except (CorpusError, TrainingError) as error:
+            trained = classifier.train(examples, seed=seed, encoder=promotion.encoder(space.config, semantic))
+        except (CorpusError, TrainingError, SemanticError) as error:
             raise SheriffwatchError(f"{error}.") from None
         row = promotion.keep_candidate(
             space.db, space.config, trained, by=by or promotion.login(), now=utcnow(), reason="trained from the corpus"

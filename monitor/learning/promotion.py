@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 import classifier
-from classifier import Classifier, Thresholds, Trained
+from classifier import Classifier, Encoder, Thresholds, Trained
 from models.classifier import ClassifierVersion
 from models.db import Database
 from models.evidence import Event
@@ -25,6 +25,15 @@ def login() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user without a name
         return "unknown"
+
+
+def encoder(config: Config, semantic: bool | None = None) -> Encoder | None:
+    """What a semantic version is trained with, or None for a plain one; by default as ``learning.semantic`` says.
+
+    Vectors are kept beside the versions, so that only the first training waits for the corpus to be encoded.
+    """
+    wanted = config.learning.semantic if semantic is None else semantic
+    return Encoder(config.folder / config.classifier.directory / "embeddings.npz") if wanted else None
 
 
 def versions(session: Session) -> list[ClassifierVersion]:

@@ -27,6 +27,7 @@ from monitor.errors import UsageError
 from monitor.http import Web
 from monitor.learning import apart, runs
 from monitor.posts import PostFilter
+from monitor.telling import named
 from monitor.versions import Duty
 
 HELP = """\
@@ -131,7 +132,7 @@ def _explain(tools: Tools, rest: str) -> str:
         raise UsageError("Give the text: /sheriffwatch explain TEXT.")
     duty = tools.duty.current()
     said = duty.classifier.explain(rest)
-    contributions = [item for item in said.to_dict()["contributions"] if item["kind"] in ("word", "cue")]
+    contributions = [item for item in said.to_dict()["contributions"] if item["kind"] in ("word", "cue", "embedding")]
     ranked = sorted(contributions, key=lambda item: -abs(item["weight"]))[:10]
     does = (
         "would alert"
@@ -143,7 +144,7 @@ def _explain(tools: Tools, rest: str) -> str:
     lines = [f"{said.probability:.2f} by {duty.version}: {does}."]
     if said.theme_list:
         lines.append("Themes: " + ", ".join(theme.replace("_", " ") for theme in said.theme_list))
-    lines += [f"{item['weight']:+.2f}  {item['name']}" for item in ranked]
+    lines += [f"{item['weight']:+.2f}  {named(item['kind'], item['name'])}" for item in ranked]
     return "\n".join(lines)
 
 
