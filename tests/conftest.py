@@ -3,11 +3,14 @@
 import shutil
 import uuid
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+import classifier
+from classifier import Classifier
 from models.db import Database, open_db
 from monitor.config import Config, load
 from monitor.sample import SampleServer
@@ -15,6 +18,20 @@ from tests import postgres
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 """Recorded answers and evaluation data that may lie beside a checkout; tests that use them skip without them."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def bundled_classifier_read_once() -> Iterator[None]:
+    """Reading the classifier that comes with the program takes as long as a whole test; one from a path is read anew."""
+    read = classifier.load
+    bundled = cache(read)
+
+    def load(path: Path | None = None, sha256: str | None = None) -> Classifier:
+        return bundled() if path is None else read(path, sha256)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(classifier, "load", load)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from classifier import Thresholds, Trained, load
+import classifier
+from classifier import Thresholds, Trained
 from classifier.training import TEST_CUE
 from classifier.weights import Block
 from monitor.learning import promotion
@@ -14,7 +15,7 @@ _KEPT = 2000
 
 def weights(name: str, *, shift: float = 0.0, blank: bool = False, thresholds: Thresholds | None = None):
     """A part of the bundled weights, renamed; ``shift`` moves all decisions, ``blank`` forgets all but the bias."""
-    found = load().weights
+    found = classifier.load().weights
     factor = 0.0 if blank else 1.0
 
     def part(block):

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from classifier import Classifier, Row, Thresholds, load, load_frozen, load_functional
+import classifier
+from classifier import Classifier, Row, Thresholds, load_frozen, load_functional
 from monitor.learning import gate
 from monitor.learning.gate import Comparison, Difference, Judged
 
@@ -38,7 +39,7 @@ def test_what_must_go_is_replaced_by_what_is_not_better_but_never_by_what_is_wor
 
 
 def test_one_version_against_itself_is_not_better():
-    bundled = load()
+    bundled = classifier.load()
     found = gate.compare(bundled, bundled, FROZEN, FUNCTIONAL)
     assert {d.change for d in found.differences} == {0.0}
     assert not gate.decide(found)[0]
@@ -46,7 +47,7 @@ def test_one_version_against_itself_is_not_better():
 
 
 def test_a_version_that_forgot_everything_is_refused_with_figures():
-    bundled, blank = load(), Classifier(weights("blank", blank=True), "blank")
+    bundled, blank = classifier.load(), Classifier(weights("blank", blank=True), "blank")
     found = gate.compare(bundled, blank, FROZEN, FUNCTIONAL)
     passed, reason = gate.decide(found)
     assert not passed
@@ -56,12 +57,12 @@ def test_a_version_that_forgot_everything_is_refused_with_figures():
 
 
 def test_the_way_back_from_a_blank_version_passes():
-    bundled, blank = load(), Classifier(weights("blank", blank=True), "blank")
+    bundled, blank = classifier.load(), Classifier(weights("blank", blank=True), "blank")
     assert gate.decide(gate.compare(blank, bundled, FROZEN, FUNCTIONAL))[0]
 
 
 def test_reviews_count_only_when_there_are_enough_of_both_kinds():
-    bundled = load()
+    bundled = classifier.load()
     rows = [Row("Illegals are invading us", 1), Row("Road closed", 0)]
 
     def compared(labels):
