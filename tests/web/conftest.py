@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 
 import httpx
+import jinja2
 import pytest
 
 from models import UserRole
 from models.clock import utcnow
 from monitor import sessions, users
 from monitor.config import Config, load
-from monitor.web.app import create_app
+from monitor.web import app as application
+from monitor.web.api import make_api
 from monitor.web.page import COOKIE
 from monitor.web.security import form_token
 
@@ -45,9 +47,43 @@ def page_config():
     return load(None, environment={})
 
 
+class ApiWhenAsked:
+    """Describing the API to FastAPI takes longer than most tests of the page: it is made at its first request."""
+
+    def __init__(self, *given):
+        self.given = given
+        self.api = None
+
+    async def __call__(self, scope, receive, send):
+        self.api = self.api or make_api(*self.given)
+        await self.api(scope, receive, send)
+
+
+class CompiledTemplates(jinja2.BytecodeCache):
+    """Each application has its own templates; what Jinja compiled of them is the same."""
+
+    def __init__(self):
+        self.known = {}
+
+    def load_bytecode(self, bucket):
+        if bucket.key in self.known:
+            bucket.bytecode_from_string(self.known[bucket.key])
+
+    def dump_bytecode(self, bucket):
+        self.known[bucket.key] = bucket.bytecode_to_string()
+
+
+@pytest.fixture(scope="session")
+def compiled_templates():
+    return CompiledTemplates()
+
+
 @pytest.fixture
-def app(db, page_config: Config):
-    return create_app(db, page_config)
+def app(db, page_config: Config, compiled_templates, monkeypatch):
+    monkeypatch.setattr(application, "make_api", ApiWhenAsked)
+    made = application.create_app(db, page_config)
+    made.state.shared.templates.bytecode_cache = compiled_templates
+    return made
 
 
 @pytest.fixture
