@@ -5,9 +5,13 @@ import uuid
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any, ClassVar, Self
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.util import LRUCache
 
 import classifier
 from classifier import Classifier
@@ -32,6 +36,39 @@ def bundled_classifier_read_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(classifier, "load", load)
         yield
+
+
+class OneDialect(SQLiteDialect_pysqlite):
+    """SQLite's dialect, of which all engines have the same one: SQLAlchemy keeps what it compiled by the dialect."""
+
+    only: ClassVar[Self | None] = None
+    supports_statement_cache = True
+
+    def __new__(cls, **_given: Any) -> Self:
+        """The one that is there already."""
+        cls.only = cls.only or super().__new__(cls)
+        return cls.only
+
+    def __init__(self, **given: Any) -> None:
+        if not vars(self):
+            super().__init__(**given)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def statements_compiled_once() -> Iterator[None]:
+    """Each test has an engine of its own, and the engines of a run share the statements that were compiled."""
+    create, compiled = sa.create_engine, LRUCache(5000)
+
+    def create_engine(url: sa.URL, **given: Any) -> sa.Engine:
+        if sa.make_url(url).drivername == "sqlite":
+            given["execution_options"] = {"compiled_cache": compiled}
+        return create(url, **given)
+
+    registry.register("sqlite", __name__, OneDialect.__name__)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sa, "create_engine", create_engine)
+        yield
+    registry.deregister("sqlite")
 
 
 @pytest.fixture(scope="session")
@@ -78,9 +115,10 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def db(database_url: str, migrated_sqlite: Path) -> Iterator[Database]:
     """An open, empty database."""
-    if database_url.startswith("sqlite:///"):
+    template = database_url.startswith("sqlite:///")
+    if template:
         shutil.copy(migrated_sqlite, database_url.removeprefix("sqlite:///"))
-    database = open_db(database_url)
+    database = open_db(database_url, migrate=not template)
     yield database
     database.close()
 
