@@ -26,7 +26,7 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 @pytest.fixture(scope="session", autouse=True)
 def bundled_classifier_read_once() -> Iterator[None]:
-    """Reading the classifier that comes with the program takes as long as a whole test; one from a path is read anew."""
+    """Reading the classifier that comes with the program takes longer than most tests; what has a path is read anew."""
     read = classifier.load
     bundled = cache(read)
 

@@ -6,10 +6,7 @@ import threading
 from contextlib import contextmanager
 
 import pytest
-import schemathesis
 from hypothesis import HealthCheck, given, settings
-from schemathesis.generation import GenerationMode
-from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from models import UserRole
 from models.clock import utcnow
@@ -20,8 +17,6 @@ from tests.monitor.made_posts import make_office, make_post, make_version
 
 pytestmark = pytest.mark.slow
 
-NOT_PROMISED = [negative_data_rejection, positive_data_acceptance]
-"""Parameters that nobody knows are passed over, and a description cannot tell which ``after`` was ever handed out."""
 CASES = int(os.environ.get("API_CASES", "150"))
 """For each operation and kind of input, right and wrong ones."""
 
@@ -47,8 +42,16 @@ def served(db, config):
         thread.join(30)
 
 
-@pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
+@pytest.mark.parametrize("mode", ["positive", "negative"])
 def test_no_input_makes_the_api_fail_and_every_answer_is_as_described(db, mode):
+    # Imported here, since the quick tests read this file too and would wait for it.
+    import schemathesis
+    from schemathesis.generation import GenerationMode
+    from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
+
+    mode = GenerationMode(mode)
+    # Parameters that nobody knows are passed over, and a description cannot tell which ``after`` was ever handed out.
+    not_promised = [negative_data_rejection, positive_data_acceptance]
     with db.write() as session:
         office, version = make_office(session), make_version(session)
         for number in range(30):
@@ -76,7 +79,7 @@ def test_no_input_makes_the_api_fail_and_every_answer_is_as_described(db, mode):
                 answer = case.call(headers=mine, timeout=20)
                 asked[case.operation.label] += 1
                 assert answer.status_code < 500, case.as_curl_command()
-                case.validate_response(answer, excluded_checks=NOT_PROMISED)
+                case.validate_response(answer, excluded_checks=not_promised)
 
             if mode is GenerationMode.NEGATIVE and not operation.query and not operation.path_parameters:
                 continue
