@@ -123,11 +123,17 @@ def db(database_url: str, migrated_sqlite: Path) -> Iterator[Database]:
     database.close()
 
 
-@pytest.fixture
-def server() -> Iterator[SampleServer]:
-    """The invented offices on a loopback port."""
+@pytest.fixture(scope="session")
+def one_server() -> Iterator[SampleServer]:
     with SampleServer() as running:
         yield running
+
+
+@pytest.fixture
+def server(one_server: SampleServer) -> SampleServer:
+    """The invented offices on a loopback port, as they are at the start."""
+    one_server.reset()
+    return one_server
 
 
 @pytest.fixture
