@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import pytest
 
@@ -6,8 +7,9 @@ from monitor import cli
 
 
 @pytest.fixture
-def sheriffwatch(tmp_path, capsys):
+def sheriffwatch(tmp_path, migrated_sqlite, capsys):
     """Runs one command with a database of its own and returns (exit code, standard output, standard error)."""
+    shutil.copy(migrated_sqlite, tmp_path / "sheriffwatch.db")
     file = tmp_path / "config.toml"
     file.write_text("")
 
