@@ -86,6 +86,7 @@ def test_two_senders_send_each_alert_once(db):
         assert set(session.execute(sa.select(Alert.state)).scalars()) == {AlertState.SENT}
 
 
+@pytest.mark.slow
 def test_a_second_run_on_the_same_sqlite_file_is_refused_with_a_sentence(config_file, db):
     if not db.is_sqlite:
         pytest.skip("PostgreSQL takes several workers")

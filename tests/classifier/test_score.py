@@ -120,8 +120,9 @@ def test_the_scorer_gives_what_scikit_learn_gives_with_the_same_weights(bundled)
     np.testing.assert_allclose(bundled.scorer.decisions(docs), expected[:, : len(COLUMNS)], atol=1e-9)
 
 
-def test_words_are_known_again_after_the_memory_of_words_was_full(bundled, monkeypatch):
-    docs = [words_of(row.text) for row in classifier.load_frozen()]
+@pytest.mark.parametrize("every", [20, pytest.param(1, marks=pytest.mark.slow)])
+def test_words_are_known_again_after_the_memory_of_words_was_full(bundled, monkeypatch, every):
+    docs = [words_of(row.text) for row in classifier.load_frozen()[::every]]
     before = bundled.scorer.decisions(docs)
     monkeypatch.setattr("classifier.scorer._MOST_WORDS", 10)
     for doc, row in zip(docs, before, strict=True):

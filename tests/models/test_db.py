@@ -100,6 +100,7 @@ def test_the_database_file_is_private(tmp_path):
     assert os.stat(tmp_path / "a.db").st_mode & 0o077 == 0
 
 
+@pytest.mark.slow
 def test_two_processes_that_write_at_once_both_succeed(tmp_path):
     url = f"sqlite:///{tmp_path / 'a.db'}"
     open_db(url).close()
