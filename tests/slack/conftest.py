@@ -14,6 +14,7 @@ from models.clock import utcnow
 from monitor import noise, outbox, pipeline
 from monitor.config import load
 from monitor.http import Web
+from monitor.slack import desk
 from monitor.slack.desk import Desk
 from monitor.threads import Teller
 from tests.monitor.made_posts import make_office, make_post, make_version
@@ -21,6 +22,14 @@ from tests.slack.fake import FakeSlack
 
 DANA, ELI, STRANGER = "U0DANA", "U0ELI", "U0STRANGER"
 TEXT = "Another criminal illegal alien off our streets. They keep coming over the border."
+
+
+@pytest.fixture(autouse=True)
+def patient():
+    """No answer comes late because the machine is busy; what happens when one does, tests say with a shorter wait."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(desk, "ANSWER_S", 60)
+        yield
 
 
 @pytest.fixture
