@@ -26,7 +26,7 @@ class Target:
     """
 
     queue_precision: float = 0.9
-    alert_precision: float = 0.96
+    alert_precision: float = 0.95
 
 
 def choose(
