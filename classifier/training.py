@@ -33,7 +33,7 @@ _TEST_SHARE = 15.0
 where the version's calibration and alert threshold ask for more."""
 _TEST_MARGIN = 1.0
 _FOLDS = 5
-_THEME_FOLDS = 2
+_THEME_FOLDS = 1
 _FINE, _ROUGH = 1e-2, 1e-1
 """How near the optimum a fit comes: decisions within some thousandths of it, or some hundredths in 60 % of the time."""
 
@@ -213,7 +213,7 @@ class _Learner:
     def held_out(self) -> Floats:
         """Return each example's decision values from a fit that had not seen it (nor another of its group).
 
-        The match for all; the themes, whose limits need no more, for the first folds only, and no number elsewhere.
+        The match for all; the themes, whose limits need no more, for the first fold only, and no number elsewhere.
         """
         from sklearn.model_selection import StratifiedKFold
 
