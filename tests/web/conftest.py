@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import httpx
 import jinja2
 import pytest
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 
 from models import UserRole
 from models.clock import utcnow
@@ -16,6 +18,24 @@ from monitor.web.page import COOKIE
 from monitor.web.security import form_token
 
 BASE = "https://127.0.0.1"
+
+
+@pytest.fixture
+def costly_hash():
+    """For tests of the hash itself: passwords cost what they cost in use."""
+
+
+@pytest.fixture(autouse=True)
+def quick_hash(request, monkeypatch):
+    """Argon2 with the least cost it has: other tests are about what stands around it."""
+    if "costly_hash" in request.fixturenames:
+        yield None
+        return
+    cheap = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))
+    monkeypatch.setattr(users, "_hasher", lambda: cheap)
+    users._nobodys_hash.cache_clear()
+    yield cheap
+    users._nobodys_hash.cache_clear()
 
 
 @dataclass
