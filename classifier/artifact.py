@@ -237,7 +237,7 @@ def _embedding(values: dict[str, Any]) -> Embedding | None:
 
 def _names(text: str, what: str) -> tuple[str, ...]:
     names = json.loads(text)
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+    if not isinstance(names, list) or set(map(type, names)) - {str}:
         raise ArtifactError(f"{what} is not a list of words")
     if len(set(names)) != len(names):
         raise ArtifactError(f"{what} has a word twice")

@@ -143,7 +143,7 @@ class Classifier:
         As offsets in the original.
         """
         firsts = _firsts(read)
-        normals = [normalise(texts[i], self.lexicon, offsets=True) for i in telling]
+        normals = [self._with_offsets(texts[i], read[i].normal) for i in telling]
         sentences = []
         for i, normal in zip(telling, normals, strict=True):
             start, end = read[i].spans[best[i] - firsts[i]]
@@ -162,6 +162,9 @@ class Classifier:
             start, end = normal.original(*strongest)
             passages.append((start, end) if end > start else None)
         return passages
+
+    def _with_offsets(self, text: str, normal: Normalised) -> Normalised:
+        return normal if normal.unchanged else normalise(text, self.lexicon, offsets=True)
 
     def _contributions(self, text: str, read: _Read, place: int) -> tuple[Contribution, ...]:
         normal = normalise(text, self.lexicon, offsets=True)

@@ -159,13 +159,15 @@ class _Met(dict[str, int]):
 
     def __init__(self, scorer: Scorer) -> None:
         self._scorer = scorer
-        index = scorer.weights.word.index
-        halves = ((term.partition(" "), row) for term, row in index.items())
-        pairs = [(self[first], self[second], row) for (first, blank, second), row in halves if blank]
-        codes = np.array([(a << 32) | b for a, b, _ in pairs] or [-1], np.int64)
+        pairs = {term: row for term, row in scorer.weights.word.index.items() if " " in term}
+        first, second = ([term.split(" ")[side] for term in pairs] for side in (0, 1))
+        words = dict.fromkeys(itertools.chain(first, second))
+        self.update(zip(words, range(len(words)), strict=True))
+        numbers = (np.fromiter(map(self.__getitem__, side), np.int64, len(pairs)) for side in (first, second))
+        codes = np.append(_code(*numbers), -1)  # no pair has this one, and there is always one to find
         order = np.argsort(codes)
         self._codes = codes[order]
-        self._pair_rows = np.array([row for _, _, row in pairs] or [-1], np.int64)[order]
+        self._pair_rows = np.array([*pairs.values(), -1], np.int64)[order]
         self._words: list[str] = list(self)
         self.row = np.zeros(0, np.int64)
         self.is_word = np.zeros(0, bool)
@@ -193,10 +195,16 @@ class _Met(dict[str, int]):
 
     def rows_of_pairs(self, first: Numbers, second: Numbers) -> Numbers:
         """Return the row of each word pair, -1 for one that training has not seen."""
-        codes = (first << 32) | second
+        codes = _code(first, second)
         place = np.minimum(np.searchsorted(self._codes, codes), len(self._codes) - 1)
         rows: Numbers = np.where(self._codes[place] == codes, self._pair_rows[place], -1)
         return rows
+
+
+def _code(first: Numbers, second: Numbers) -> Numbers:
+    """Return one number for each pair of words."""
+    code: Numbers = (first << 32) | second
+    return code
 
 
 def _distinct(at: Numbers, number: Numbers, numbers: int) -> tuple[Numbers, Numbers]:

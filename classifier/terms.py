@@ -19,6 +19,7 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import re2
 
@@ -43,6 +44,17 @@ class Phrase:
 
     cue: str
     words: tuple[int, ...]
+
+
+class _Starting(NamedTuple):
+    """What can begin with a word."""
+
+    cues: tuple[str, ...]
+    """Of which the word alone is a term."""
+    phrases: tuple[tuple[str, tuple[int, ...]], ...]
+    """The cue and the further patterns of each phrase, the longest first."""
+    seconds: frozenset[int]
+    """The patterns that come next in any of them."""
 
 
 class Terms:
@@ -71,30 +83,38 @@ class Terms:
     def _patterns_of(self, word: str) -> frozenset[int]:
         return frozenset() if self._empty or len(word) > 60 else frozenset(self._set.Match(word) or ())
 
-    def _starting(self, word: str) -> tuple[tuple[str, tuple[int, ...]], ...]:
-        """Return the cue and the further patterns of each phrase that can begin with ``word``, the longest first."""
+    def _starting(self, word: str) -> _Starting | None:
         phrases = [phrase for number in self.patterns[word] for phrase in self._starts.get(number, ())]
-        phrases.sort(key=lambda phrase: -len(phrase.words))
-        return tuple((phrase.cue, phrase.words[1:]) for phrase in phrases)
+        if not phrases:
+            return None
+        longer = sorted((phrase for phrase in phrases if len(phrase.words) > 1), key=lambda phrase: -len(phrase.words))
+        return _Starting(
+            tuple(dict.fromkeys(phrase.cue for phrase in phrases if len(phrase.words) == 1)),
+            tuple((phrase.cue, phrase.words[1:]) for phrase in longer),
+            frozenset(phrase.words[1] for phrase in longer),
+        )
 
     def find(self, words: Sequence[str]) -> list[tuple[int, int, str]]:
         """Return ``(first, end, cue)`` for the terms among ``words``; the longest phrase of a cue at a word wins."""
-        found = []
+        found: list[tuple[int, int, str]] = []
         patterns, length = self.patterns, len(words)
-        for i, phrases in enumerate(map(self.starting.__getitem__, words)):
-            if not phrases:
+        for i, starting in enumerate(map(self.starting.__getitem__, words)):
+            if starting is None:
                 continue
+            cues, phrases, seconds = starting
             seen: dict[str, int] = {}
-            for cue, more in phrases:
-                end = i + 1 + len(more)
-                if cue in seen or end > length:
-                    continue
-                for number, other in zip(more, words[i + 1 : end], strict=True):
-                    if number not in patterns[other]:
-                        break
-                else:
-                    seen[cue] = end
-            found += [(i, end, cue) for cue, end in seen.items()]
+            if phrases and i + 1 < length and not seconds.isdisjoint(patterns[words[i + 1]]):
+                for cue, more in phrases:
+                    end = i + 1 + len(more)
+                    if cue in seen or end > length:
+                        continue
+                    for number, other in zip(more, words[i + 1 : end], strict=True):
+                        if number not in patterns[other]:
+                            break
+                    else:
+                        seen[cue] = end
+                found += [(i, end, cue) for cue, end in seen.items()]
+            found += [(i, i + 1, cue) for cue in cues if cue not in seen]
         return found
 
     def plain_words(self) -> tuple[frozenset[str], frozenset[str]]:

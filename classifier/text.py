@@ -26,6 +26,9 @@ _WORD = re.compile(r"\w+")
 _SPACED = re.compile(r"(?<![\w'])[^\W_](?:[ .\-_*|/]{1,3}[^\W_]){3,60}(?![\w'])")
 _ODD_WORD = re.compile(r"(?<![\w$@!|*])(?=[\w$@!|*+]*[A-Za-z])[\w@$!|*+]*(?:\d|[@$!|*+_])[\w@$!|*+]*\w")
 
+_ODD_SIGN = re.compile(r"[\d@$!|*+_][\w@$!|*+]*\w")
+"""What every odd word has, and is sooner looked for."""
+
 
 class Edit(NamedTuple):
     """Replace ``[start, end)`` by ``text``; ``backwards`` when the replacement runs from the end to the start."""
@@ -43,9 +46,13 @@ class Normalised:
     text: str
     disguise: tuple[str, ...] = ()
     spans: tuple[tuple[int, int], ...] | None = None
+    unchanged: bool = False
+    """Whether the text came in as it is scored; then every place is its own."""
 
     def original(self, start: int, end: int) -> tuple[int, int]:
         """Return the offsets in the original text of ``[start, end)`` of the normalised one."""
+        if self.unchanged:
+            return (start, end)
         if self.spans is None:
             raise ValueError("normalised without offsets: call normalise(..., offsets=True)")
         inside = self.spans[start:end]
@@ -113,8 +120,10 @@ def normalise(text: str, lexicon: Lexicon, *, offsets: bool = False) -> Normalis
     if "#" in draft.text:
         draft.apply(Edit(m.start(), m.end(), "# " + lexicon.split(m[1]) + " ") for m in _HASHTAG.finditer(draft.text))
     draft.apply(_despace(draft.text, lexicon, found))
-    draft.apply(_unleet(draft.text, lexicon, found))
-    return Normalised(draft.text, tuple(sorted(found)), None if draft.spans is None else tuple(draft.spans))
+    if _ODD_SIGN.search(draft.text):
+        draft.apply(_unleet(draft.text, lexicon, found))
+    spans = None if draft.spans is None else tuple(draft.spans)
+    return Normalised(draft.text, tuple(sorted(found)), spans, unchanged=draft.text == text)
 
 
 def _tricks(text: str) -> Iterator[str]:

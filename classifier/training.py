@@ -60,8 +60,8 @@ class Settings:
     implied_weight: float = 0.8
     """How much a match without any such word counts, for the same reason."""
     scales: Scales = field(default_factory=Scales)
-    rarest_word: int = 2
-    rarest_letters: int = 3
+    rarest_word: int = 3
+    rarest_letters: int = 5
     rarest_cue: int = 3
     target: Target = field(default_factory=Target)
 

@@ -42,7 +42,7 @@ class Block:
     @cached_property
     def index(self) -> dict[str, int]:
         """Return each name's row."""
-        return {name: row for row, name in enumerate(self.names)}
+        return dict(zip(self.names, range(len(self.names)), strict=True))
 
 
 @dataclass(frozen=True)
