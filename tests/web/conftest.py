@@ -16,6 +16,7 @@ from monitor.web import app as application
 from monitor.web.api import make_api
 from monitor.web.page import COOKIE
 from monitor.web.security import form_token
+from tests.monitor.made_posts import make_office, make_post, make_version
 
 BASE = "https://127.0.0.1"
 
@@ -141,3 +142,11 @@ def log_in(db, browser):
 def stranger(browser):
     """Somebody who is not logged in."""
     return Person(browser())
+
+
+@pytest.fixture
+def some_posts(db):
+    with db.write() as session:
+        office, version = make_office(session), make_version(session)
+        for number in range(3):
+            make_post(session, office, f"Post {number}.", number=number, version=version, probability=0.8)

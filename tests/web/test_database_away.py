@@ -7,7 +7,6 @@ import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
 from models import Review
-from tests.monitor.made_posts import make_office, make_post, make_version
 
 pytestmark = pytest.mark.slow
 
@@ -16,14 +15,6 @@ pytestmark = pytest.mark.slow
 def database_url(postgres_url):
     """PostgreSQL: a file of SQLite does not go away."""
     return postgres_url
-
-
-@pytest.fixture
-def some_posts(db):
-    with db.write() as session:
-        office, version = make_office(session), make_version(session)
-        for number in range(3):
-            make_post(session, office, f"Post {number}.", number=number, version=version, probability=0.8)
 
 
 @contextmanager

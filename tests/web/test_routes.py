@@ -12,7 +12,6 @@ from monitor.web import page as page_module
 from monitor.web.page import COOKIE
 from monitor.web.routes import ALL
 from monitor.web.security import HEADERS
-from tests.monitor.made_posts import make_office, make_post, make_version
 
 EVERYBODY, VIEWER, REVIEWER, LEAD, ADMIN = None, "viewer", "reviewer", "lead", "admin"
 LEAST = {
@@ -83,14 +82,6 @@ NOBODY = "99999999"
 
 def address(path):
     return path.format(id=NOBODY, link="none", sha256="0" * 64)
-
-
-@pytest.fixture
-def some_posts(db):
-    with db.write() as session:
-        office, version = make_office(session), make_version(session)
-        for number in range(3):
-            make_post(session, office, f"Post {number}.", number=number, version=version, probability=0.8)
 
 
 def rows(db):
