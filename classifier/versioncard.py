@@ -47,7 +47,8 @@ Review queue from {limits.queue:g}, alert from {limits.alert:g}.
 ## Method
 
 TF-IDF over words, word pairs and the letter sequences of each word, and cues from {len(classifier.terms.cues)} lists of
-terms, in one logistic regression; Platt scaling and thresholds on texts held out. Themes: {", ".join(THEMES)}.
+terms, in one logistic regression, fitted apart for texts that say it in plain words and texts that do not;
+{_meaning(classifier)}Platt scaling and thresholds on texts held out. Themes: {", ".join(THEMES)}.
 
 ## Data
 
@@ -64,3 +65,8 @@ digest of the corpus {str(about.get("corpus", ""))[:16]}, seed {about.get("seed"
 
 {_LIMITS}
 """
+
+
+def _meaning(classifier: Classifier) -> str:
+    used = classifier.weights.embedding
+    return f"sentence embeddings of {used.encoder} beside them; " if used else ""

