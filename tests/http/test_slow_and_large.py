@@ -76,7 +76,7 @@ async def test_waiting_politely_for_a_host_is_not_counted_against_the_deadline(
     server: LoopbackServer, make_web: MakeWeb
 ) -> None:
     async def reply(exchange: Exchange) -> None:
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.13)
         await exchange.answer()
 
     web = await make_web(deadline_s=DEADLINE_S, per_host=1)
