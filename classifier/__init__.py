@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from classifier.artifact import ArtifactError, ArtifactInfo, load, save
+    from classifier.artifact import ArtifactError, ArtifactInfo, bundled_version, load, save
     from classifier.cues import in_words
     from classifier.evaluation import Figure, Report, evaluate
     from classifier.examples import CorpusError, Row, load_corpus, load_frozen, load_functional, read_rows
@@ -32,7 +32,7 @@ _HOME = {
     "versioncard": ("card",),
     "datasets": ("DatasetError", "import_dataset"),
     "terms": ("TermError", "load_terms"),
-    "artifact": ("ArtifactError", "ArtifactInfo", "load", "save"),
+    "artifact": ("ArtifactError", "ArtifactInfo", "bundled_version", "load", "save"),
     "cues": ("in_words",),
     "evaluation": ("Figure", "Report", "evaluate"),
     "examples": ("CorpusError", "Row", "load_corpus", "load_frozen", "load_functional", "read_rows"),
@@ -75,6 +75,7 @@ __all__ = [
     "Thresholds",
     "Trained",
     "TrainingError",
+    "bundled_version",
     "card",
     "evaluate",
     "import_dataset",

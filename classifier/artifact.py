@@ -100,6 +100,11 @@ def load(path: Path | None = None, sha256: str | None = None) -> Classifier:
     return classifier
 
 
+def bundled_version() -> str:
+    """Return the name of the version that comes with the program, without loading it. Raises ArtifactError."""
+    return _bundled()[0].stem
+
+
 def _bundled() -> tuple[Path, str]:
     """Return the bundled artifact and the SHA-256 noted beside it (``sha256sum`` format)."""
     note = BUNDLED / "SHA256"

@@ -102,7 +102,7 @@ def _wanted(session: Session, config: Config) -> ClassifierVersion | None:
     if name == "active":
         row = active_row(session)
         # A release brings a new bundled classifier: it takes over from an older bundled one, not from a trained one.
-        if row is not None and not row.path and not row.pinned_at and row.version != classifier.load().version:
+        if row is not None and not row.path and not row.pinned_at and row.version != classifier.bundled_version():
             return None
         return row
     if name == "bundled":

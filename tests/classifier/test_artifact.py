@@ -159,3 +159,7 @@ def test_training_on_the_corpus_gives_the_bundled_artifact(bundled):
     np.testing.assert_allclose(trained.weights.word.weights, bundled.weights.word.weights, atol=1e-3)
     np.testing.assert_allclose(trained.weights.char.weights, bundled.weights.char.weights, atol=1e-3)
     assert trained.weights.thresholds.queue == pytest.approx(bundled.thresholds.queue, abs=1e-2)
+
+
+def test_the_bundled_version_is_named_without_loading_it(bundled):
+    assert classifier.bundled_version() == bundled.version
