@@ -16,6 +16,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
 PASSWORD = "four words in a row"
 
+ARRIVED = "performance.getEntriesByType('navigation')[0].responseEnd"
+"""When the last byte of the page was there, in milliseconds."""
+
 
 @pytest.fixture
 def waiting(db):
@@ -206,16 +209,19 @@ async def test_an_expired_link_and_an_unknown_post_say_what_to_do(site, db):
         assert await ana.get_by_role("link", name="Search posts").count() == 1
 
 
-async def test_from_the_key_to_the_next_post_it_takes_less_than_a_tenth_of_a_second(site, waiting):
-    """By the browser's own clock, until the next post is there; the middle of twenty, for others use the machine.
-
-    bench/page.py has the figure that 19 of 20 stay under, with a million posts.
+async def test_from_the_key_to_the_next_post_it_takes_little_more_than_a_plain_page(site, waiting):
+    """By the browser's own clock, until the next post is there; the middle of twenty, over the middle of ten plain pages
+    of the same server, for others use the machine. bench/page.py has the time it takes, with a million posts.
     """
     page = await site.open("Ana", "reviewer")
+    plain = []
+    for _ in range(10):
+        await page.goto("/me")
+        plain.append(await page.evaluate(ARRIVED))
     await page.goto("/queue")
     await leave(page, page.keyboard.press("j"))
     took = []
     for _ in range(20):
         await leave(page, page.keyboard.press("y"))
-        took.append(await page.evaluate("performance.getEntriesByType('navigation')[0].responseEnd"))
-    assert sorted(took)[10] < 100, took
+        took.append(await page.evaluate(ARRIVED))
+    assert sorted(took)[10] < 15 * sorted(plain)[5], (took, plain)
