@@ -210,7 +210,7 @@ async def test_an_expired_link_and_an_unknown_post_say_what_to_do(site, db):
 
 
 async def test_from_the_key_to_the_next_post_it_takes_little_more_than_a_plain_page(site, waiting):
-    """By the browser's own clock, until the next post is there; the middle of twenty over the middle of ten plain pages.
+    """By the browser's own clock, until the next post is there; the middle of twenty over that of ten plain pages.
 
     bench/page.py has the time it takes, with a million posts.
     """
