@@ -96,6 +96,12 @@ STANDS = 99
 """``Post.missing_checks`` of a post that left the listing while the post itself still answers."""
 
 
+def _where(condition: str, name: str, *columns: str) -> Index:
+    """An index of the few rows for which ``condition`` is true."""
+    few = sa.text(condition)
+    return Index(name, *columns, sqlite_where=few, postgresql_where=few)
+
+
 class Post(SQLModel, table=True):
     """A post we keep: one row for each (account, external id), for ever."""
 
@@ -105,37 +111,11 @@ class Post(SQLModel, table=True):
         Index("ix_post_account_id", "account_id", "id"),
         Index("ix_post_shown_at", "shown_at", "id"),
         Index("ix_post_check_due", "next_check_at"),
-        Index(
-            "ix_post_reply_to",
-            "reply_to",
-            sqlite_where=sa.text("reply_to <> ''"),
-            postgresql_where=sa.text("reply_to <> ''"),
-        ),
-        Index(
-            "ix_post_verdict",
-            "verdict",
-            "id",
-            sqlite_where=sa.text("verdict <> ''"),
-            postgresql_where=sa.text("verdict <> ''"),
-        ),
-        Index(
-            "ix_post_deleted",
-            "id",
-            sqlite_where=sa.text("deleted_at IS NOT NULL"),
-            postgresql_where=sa.text("deleted_at IS NOT NULL"),
-        ),
-        Index(
-            "ix_post_edited",
-            "id",
-            sqlite_where=sa.text("version_count > 1"),
-            postgresql_where=sa.text("version_count > 1"),
-        ),
-        Index(
-            "ix_post_missing_once",
-            "account_id",
-            sqlite_where=sa.text("missing_checks = 1"),
-            postgresql_where=sa.text("missing_checks = 1"),
-        ),
+        _where("reply_to <> ''", "ix_post_reply_to", "reply_to"),
+        _where("verdict <> ''", "ix_post_verdict", "verdict", "id"),
+        _where("deleted_at IS NOT NULL", "ix_post_deleted", "id"),
+        _where("version_count > 1", "ix_post_edited", "id"),
+        _where("missing_checks = 1", "ix_post_missing_once", "account_id"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
