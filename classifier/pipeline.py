@@ -64,11 +64,12 @@ class Classifier:
         docs = [words for text in read for words in text.passages]
         decisions = self.scorer.decisions(docs)
         best = self._strongest(read, decisions)
-        values = self._values(texts, read, best, decisions[best])
+        places = [int(row) - first for row, first in zip(best, _firsts(read), strict=True)]
+        values = self._values(texts, read, places, decisions[best])
         if explain:
             values = [
-                replace(value, contributions=self._contributions(text, text_read, int(row) - first))
-                for value, text, text_read, row, first in zip(values, texts, read, best, _firsts(read), strict=True)
+                replace(value, contributions=self._contributions(text, text_read, place))
+                for value, text, text_read, place in zip(values, texts, read, places, strict=True)
             ]
         return values
 
@@ -102,7 +103,10 @@ class Classifier:
         slope, offset = self.weights.calibration
         return logistic(decision * slope + offset)
 
-    def _values(self, texts: Sequence[str], read: Sequence[_Read], best: Rows, decisions: Floats) -> list[ScoreValues]:
+    def _values(
+        self, texts: Sequence[str], read: Sequence[_Read], places: Sequence[int], decisions: Floats
+    ) -> list[ScoreValues]:
+        """Return the scores; ``places`` says which passage of each text decides, ``decisions`` what was decided."""
         probability = self._calibrate(decisions[:, 0]).tolist()
         themes = logistic(decisions[:, 1 : 1 + len(THEMES)])
         over = themes >= self._theme_limits
@@ -110,8 +114,7 @@ class Classifier:
         likely = decisions[:, 1 + len(THEMES) :].argmax(axis=1).tolist()
         rows, match = themes.tolist(), decisions[:, 0].tolist()
         telling = [i for i, value in enumerate(probability) if value >= self.thresholds.queue * _TELLING]
-        passages = dict(zip(telling, self._telling_passages(texts, read, best, telling), strict=True))
-        firsts = _firsts(read)
+        passages = dict(zip(telling, self._telling_passages(texts, read, places, telling), strict=True))
         values = []
         for i, text in enumerate(read):
             flagged = probability[i] >= self.thresholds.queue
@@ -128,7 +131,7 @@ class Classifier:
                     themes=dict(zip(THEMES, rows[i], strict=True)),
                     theme_list=listed,
                     reasons=tuple(reasons),
-                    lang=language_of(text.passages[best[i] - firsts[i]], texts[i]),
+                    lang=language_of(text.passages[places[i]], texts[i]),
                     passage=passages.get(i),
                     disguise=text.normal.disguise,
                 )
@@ -136,17 +139,16 @@ class Classifier:
         return values
 
     def _telling_passages(
-        self, texts: Sequence[str], read: Sequence[_Read], best: Rows, telling: Sequence[int]
+        self, texts: Sequence[str], read: Sequence[_Read], places: Sequence[int], telling: Sequence[int]
     ) -> list[Span | None]:
         """Return for each text in ``telling`` the sentence of its best window that is the strongest by itself.
 
         As offsets in the original.
         """
-        firsts = _firsts(read)
         normals = [self._with_offsets(texts[i], read[i].normal) for i in telling]
         sentences = []
         for i, normal in zip(telling, normals, strict=True):
-            start, end = read[i].spans[best[i] - firsts[i]]
+            start, end = read[i].spans[places[i]]
             sentences.append([(start + a, start + b) for a, b in sentences_of(normal.text[start:end])])
         # A single sentence needs no comparison, and most posts are one.
         compared = [
@@ -167,8 +169,7 @@ class Classifier:
         return normal if normal.unchanged else normalise(text, self.lexicon, offsets=True)
 
     def _contributions(self, text: str, read: _Read, place: int) -> tuple[Contribution, ...]:
-        normal = normalise(text, self.lexicon, offsets=True)
-        return contributions_of(self.scorer, normal, read.spans[place])
+        return contributions_of(self.scorer, self._with_offsets(text, read.normal), read.spans[place])
 
 
 def _firsts(read: Sequence[_Read]) -> list[int]:
