@@ -2,8 +2,9 @@
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from classifier import in_words
 from models.classifier import Score
@@ -96,9 +97,12 @@ def _window(text: str, focus: int, width: int) -> tuple[int, int]:
 
 def weights_of(score: Score | None, most: int = 12) -> list[Weight]:
     """What moved the score most, up or down, the strongest first."""
-    if score is None:
-        return []
-    told = [item for item in score.explanation if item["kind"] in ("word", "cue", "embedding")]
+    return [] if score is None else heaviest(score.explanation, most)
+
+
+def heaviest(explanation: Sequence[Mapping[str, Any]], most: int) -> list[Weight]:
+    """The words and signs of an explanation that weigh most, and the meaning as a whole."""
+    told = [item for item in explanation if item["kind"] in ("word", "cue", "embedding")]
     ranked = sorted(told, key=lambda item: -abs(item["weight"]))[:most]
     return [Weight(named(item["kind"], item["name"]), item["kind"], item["weight"]) for item in ranked]
 

@@ -27,7 +27,7 @@ from monitor.errors import UsageError
 from monitor.http import Web
 from monitor.learning import apart, runs
 from monitor.posts import PostFilter
-from monitor.telling import named
+from monitor.telling import heaviest
 from monitor.versions import Duty
 
 HELP = """\
@@ -132,8 +132,7 @@ def _explain(tools: Tools, rest: str) -> str:
         raise UsageError("Give the text: /sheriffwatch explain TEXT.")
     duty = tools.duty.current()
     said = duty.classifier.explain(rest)
-    contributions = [item for item in said.to_dict()["contributions"] if item["kind"] in ("word", "cue", "embedding")]
-    ranked = sorted(contributions, key=lambda item: -abs(item["weight"]))[:10]
+    told = heaviest(said.to_dict()["contributions"], 10)
     does = (
         "would alert"
         if said.probability >= duty.alert_threshold
@@ -144,7 +143,7 @@ def _explain(tools: Tools, rest: str) -> str:
     lines = [f"{said.probability:.2f} by {duty.version}: {does}."]
     if said.theme_list:
         lines.append("Themes: " + ", ".join(theme.replace("_", " ") for theme in said.theme_list))
-    lines += [f"{item['weight']:+.2f}  {named(item['kind'], item['name'])}" for item in ranked]
+    lines += [f"{weight.weight:+.2f}  {weight.name}" for weight in told]
     return "\n".join(lines)
 
 
