@@ -37,7 +37,8 @@ class Scorer:
         self._word = weights.word.weights * weights.word.idf[:, None] * weights.scales.word
         self._idf_squared = weights.word.idf**2
         self._cue = weights.cue.weights * weights.scales.cue
-        self._encoder = known_encoder(weights.embedding.encoder) if weights.embedding else None
+        used = weights.embedding
+        self._encoder = known_encoder(used.encoder, len(used.mean)) if used else None
         self._met = _Met(self)
         self._lock = threading.Lock()
 

@@ -78,10 +78,13 @@ def passage_texts(passages: Sequence[Sequence[str]]) -> list[str]:
     return [" ".join(words) for words in passages]
 
 
-def known_encoder(name: str) -> Encoder:
+def known_encoder(name: str, dimensions: int) -> Encoder:
     """Return the encoder a version was trained with. Raises SemanticError for one this program does not know."""
-    if name != NAME:
-        raise SemanticError(f"it needs the sentence encoder {name!r}, this program knows {NAME!r}")
+    if (name, dimensions) != (NAME, DIMENSIONS):
+        raise SemanticError(
+            f"it needs the sentence encoder {name!r} of {dimensions} numbers, "
+            f"this program knows {NAME!r} of {DIMENSIONS}"
+        )
     _model()
     return Encoder()
 

@@ -83,3 +83,11 @@ def test_a_version_that_needs_another_encoder_is_refused(trained, tmp_path):
     path = save(other, tmp_path).path
     with pytest.raises(ArtifactError, match="sentence encoder 'word2vec'"):
         classifier.load(path)
+
+
+def test_a_version_whose_embedding_has_another_size_is_refused(trained, tmp_path):
+    used = trained.weights.embedding
+    short = replace(trained.weights, embedding=replace(used, mean=used.mean[:7], weights=used.weights[:7]))
+    path = save(short, tmp_path).path
+    with pytest.raises(ArtifactError, match="of 7 numbers"):
+        classifier.load(path)
