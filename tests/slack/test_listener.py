@@ -1,5 +1,6 @@
 """“sheriffwatch slack listen” with signed requests: a process with a port of its own, and what strangers send to it."""
 
+import contextlib
 import json
 import signal
 import socket
@@ -69,10 +70,12 @@ def test_a_signed_press_is_done_and_shown_and_a_forged_one_leaves_no_trace(room,
         send(listener, body, at=now - 301),
         send(listener, body, at=now + 310),
         send(listener, body, **{"X-Slack-Signature": ""}),
-        send(listener, b"payload=" + b"a" * 3_000_000),
         listener.post("/slack/interactive", content=body),
     ]
     assert [answer.status_code for answer in forged] == [401] * len(forged)
+    # The door is shut while the megabytes still come, and the reset this causes may overtake the refusal.
+    with contextlib.suppress(httpx.TransportError):
+        assert send(listener, b"payload=" + b"a" * 3_000_000).status_code == 401
     with room.db.read() as session:
         assert session.execute(sa.select(sa.func.count()).select_from(Review)).scalar() == 0
         assert session.execute(sa.select(sa.func.count()).select_from(Event)).scalar() == 0
