@@ -27,6 +27,7 @@ from classifier.kept import Kept
 
 BUNDLED = Path(__file__).with_name("terms")
 _NAME = re.compile(r"[a-z][a-z0-9_]{1,39}")
+_LITERAL = re.compile(r"[a-z0-9']+")
 _OPTIONAL_WORD = re.compile(r"\((\w+ | \w+)\)\?")
 _MOST_TERMS = 5_000
 _LONGEST_TERM = 600
@@ -186,6 +187,8 @@ def check_cue(place: str, name: str, table: object) -> list[str]:
         if not term.split() or len(term) > _LONGEST_TERM:
             raise TermError(f"{place}: term {term[:40]!r} is empty or longer than {_LONGEST_TERM} characters")
         for word in itertools.chain.from_iterable(map(str.split, alternatives(term))):
+            if _LITERAL.fullmatch(word):
+                continue
             try:
                 re2.compile(word, _QUIET)
             except re2.error as error:
