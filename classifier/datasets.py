@@ -5,14 +5,13 @@ Sets made to test classifiers (HateCheck) are refused: trained on, they would me
 
 from __future__ import annotations
 
-import csv
 import json
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from classifier.tables import TableError, delimited, rows_of
 from classifier.values import Example
 
 LOW_WEIGHT = 0.1
@@ -33,14 +32,6 @@ class Dataset:
     read: Callable[[Path, Mapping[str, int]], Iterator[tuple[str, int]]]
 
 
-def _delimited(path: Path, delimiter: str) -> Iterator[tuple[int, dict[str, str]]]:
-    csv.field_size_limit(min(sys.maxsize, 10_000_000))
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.DictReader(stream, delimiter=delimiter)
-        for row in reader:
-            yield reader.line_num, {key.strip().lower(): value or "" for key, value in row.items() if key}
-
-
 def _field(row: Mapping[str, Any], path: Path, line: int, *names: str) -> str:
     for name in names:
         if row.get(name) not in (None, ""):
@@ -56,17 +47,17 @@ def _whole(value: str, path: Path, line: int) -> int:
 
 
 def _hateval(path: Path, _: Mapping[str, int]) -> Iterator[tuple[str, int]]:
-    for line, row in _delimited(path, "\t"):
+    for line, row in delimited(path, "\t"):
         yield _field(row, path, line, "text"), _whole(_field(row, path, line, "hs"), path, line)
 
 
 def _davidson(path: Path, _: Mapping[str, int]) -> Iterator[tuple[str, int]]:
-    for line, row in _delimited(path, ","):  # class: 0 hate speech, 1 offensive, 2 neither
+    for line, row in delimited(path, ","):  # class: 0 hate speech, 1 offensive, 2 neither
         yield _field(row, path, line, "tweet"), int(_whole(_field(row, path, line, "class"), path, line) == 0)
 
 
 def _ethos(path: Path, _: Mapping[str, int]) -> Iterator[tuple[str, int]]:
-    for line, row in _delimited(path, ";"):  # isHate: share of annotators, 0 to 1
+    for line, row in delimited(path, ";"):  # isHate: share of annotators, 0 to 1
         share = _field(row, path, line, "ishate")
         try:
             yield _field(row, path, line, "comment"), int(float(share) >= 0.5)
@@ -76,7 +67,7 @@ def _ethos(path: Path, _: Mapping[str, int]) -> Iterator[tuple[str, int]]:
 
 def _stormfront(path: Path, _: Mapping[str, int]) -> Iterator[tuple[str, int]]:
     texts = path.parent / "all_files"
-    for line, row in _delimited(path, ","):  # annotations_metadata.csv beside the folder all_files
+    for line, row in delimited(path, ","):  # annotations_metadata.csv beside the folder all_files
         label = _field(row, path, line, "label")
         if label in ("hate", "noHate"):
             file = texts / f"{Path(_field(row, path, line, 'file_id')).name}.txt"
@@ -97,27 +88,12 @@ def _hatexplain(path: Path, _: Mapping[str, int]) -> Iterator[tuple[str, int]]:
 
 
 def _generic(path: Path, labels: Mapping[str, int]) -> Iterator[tuple[str, int]]:
-    for line, row in _generic_rows(path):
+    for line, row in rows_of(path):
         text, label = _field(row, path, line, "text"), _field(row, path, line, "label")
         mapped = labels.get(label, {"0": 0, "1": 1}.get(label))
         if mapped is None:
             raise DatasetError(f"{path}, line {line}: label {label!r} is not in the label map (--map {label}=0 or =1)")
         yield text, mapped
-
-
-def _generic_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    if path.suffix.lower() not in (".jsonl", ".ndjson"):
-        yield from _delimited(path, "\t" if path.suffix.lower() == ".tsv" else ",")
-        return
-    for line, text in enumerate(path.read_text("utf-8").split("\n"), 1):
-        if text.strip():
-            try:
-                row = json.loads(text)
-            except ValueError:
-                row = None
-            if not isinstance(row, dict):
-                raise DatasetError(f"{path}, line {line}: is not a JSON object")
-            yield line, row
 
 
 FORMATS = {
@@ -152,8 +128,8 @@ def import_dataset(path: Path, name: str, *, labels: Mapping[str, int] | None = 
         raise DatasetError(f"{path} is not UTF-8 text") from None
     except OSError as error:
         raise DatasetError(f"{path} cannot be read: {error.strerror}") from None
-    except csv.Error as error:
-        raise DatasetError(f"{path} is not a table: {error}") from None
+    except TableError as error:
+        raise DatasetError(str(error)) from None
     if not pairs:
         raise DatasetError(f"{path} has no rows")
     return [Example(text, label, (), LOW_WEIGHT, "", f"dataset/{name}") for text, label in pairs]

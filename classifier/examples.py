@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from classifier.tables import TABLES, TableError, rows_of
 from classifier.values import REASONS, THEMES, Example
 
 CORPUS = Path(__file__).with_name("corpus")
@@ -82,26 +84,25 @@ def load_functional(folder: Path = CORPUS) -> list[Row]:
 
 
 def read_rows(path: Path, *, strict: bool = False) -> Iterator[Row]:
-    """Read JSON lines with ``text`` and ``label``; ``strict`` asks for the codebook's themes and reasons as well."""
+    """Read JSON lines, or a table (``.csv``, ``.tsv``), with ``text`` and ``label``.
+
+    ``strict`` asks for the codebook's themes and reasons as well. Raises CorpusError.
+    """
+    table = path.suffix.lower() in TABLES
     try:
-        lines = path.read_text("utf-8").split("\n")
-    except OSError as error:
-        raise CorpusError(f"{path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise CorpusError(f"{path} is not UTF-8 text") from None
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            yield row_from(_object(line, f"{path}, line {number}"), f"{path}, line {number}", strict=strict)
+        for number, value in rows_of(path):
+            yield row_from(_typed(value) if table else value, f"{path}, line {number}", strict=strict)
+    except TableError as error:
+        raise CorpusError(str(error)) from None
 
 
-def _object(line: str, place: str) -> dict[str, Any]:
-    try:
-        value = json.loads(line)
-    except ValueError:
-        raise CorpusError(f"{place}: is not JSON") from None
-    if not isinstance(value, dict):
-        raise CorpusError(f"{place}: is not a JSON object")
-    return value
+def _typed(cells: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of a table as JSON would have it: the label a number, the themes a list."""
+    label = cells.get("label", "").strip()
+    return cells | {
+        "label": {"0": 0, "1": 1}.get(label, label),
+        "themes": [theme for theme in re.split(r"[\s,;|]+", cells.get("themes", "")) if theme],
+    }
 
 
 def row_from(value: dict[str, Any], place: str, *, strict: bool = False) -> Row:

@@ -15,6 +15,10 @@ _LEAST_SHARE = 0.2
 """Words that weigh less than this share of the strongest are not marked: they would colour everything."""
 
 
+_Mark = tuple[int, int, float, str]
+"""Where a stretch begins and ends, its share of the strongest one's weight, and what it is."""
+
+
 @dataclass(frozen=True)
 class Piece:
     """A stretch of text; marked when ``level`` is 1 (a little) to 4 (most)."""
@@ -48,7 +52,7 @@ class Weight:
 def parts_of(version: PostVersion, score: Score | None) -> list[Part]:
     """The parts of a wording, marked with what the score says of this wording."""
     text = version.readable()
-    marks = _marks(score) if score is not None and score.post_version_id == version.id else []
+    marks = _marks_in(version, score)
     title = "" if version.title and version.text.startswith(version.title) else version.title
     given = [("Title", title), ("", version.text)]
     given += [("Picture text", alt) for alt in version.alt_texts] + [("Linked page", t) for t in version.link_titles]
@@ -67,7 +71,7 @@ def excerpt_of(
     the most telling one).
     """
     text = version.readable()
-    marks = _marks(score) if score is not None and score.post_version_id == version.id else []
+    marks = _marks_in(version, score)
     focus = found[0][0] if found else max(marks, key=lambda mark: mark[2])[0] if marks else 0
     start, end = _window(text, min(focus, len(text)), width)
     edges = sorted({start, end, *(edge for span in found for edge in span if start < edge < end)})
@@ -112,8 +116,18 @@ def named(kind: str, name: str) -> str:
     return in_words(name) if kind == "cue" else name
 
 
-def _marks(score: Score) -> list[tuple[int, int, float, str]]:
-    pushing = [item for item in score.explanation if item["weight"] > 0 and item["kind"] in ("word", "cue")]
+def marked(text: str, explanation: Sequence[Mapping[str, Any]]) -> list[Piece]:
+    """The whole text in pieces, the telling ones marked."""
+    return _cut(text, 0, len(text), _marks(explanation))
+
+
+def _marks_in(version: PostVersion, score: Score | None) -> list[_Mark]:
+    """The marks of a wording; none when the score is of another one."""
+    return _marks(score.explanation) if score is not None and score.post_version_id == version.id else []
+
+
+def _marks(explanation: Sequence[Mapping[str, Any]]) -> list[_Mark]:
+    pushing = [item for item in explanation if item["weight"] > 0 and item["kind"] in ("word", "cue")]
     strongest = max((item["weight"] for item in pushing), default=0.0)
     return [
         (int(start), int(end), item["weight"] / strongest, named(item["kind"], item["name"]))
@@ -123,7 +137,7 @@ def _marks(score: Score) -> list[tuple[int, int, float, str]]:
     ]
 
 
-def _cut(text: str, start: int, end: int, marks: Sequence[tuple[int, int, float, str]]) -> list[Piece]:
+def _cut(text: str, start: int, end: int, marks: Sequence[_Mark]) -> list[Piece]:
     """The text from ``start`` to ``end`` in pieces; where marks overlap the strongest counts."""
     inside = sorted((m for m in marks if m[0] < end and m[1] > start), key=lambda m: -m[2])
     edges = sorted({start, end, *(min(max(edge, start), end) for m in inside for edge in m[:2])})

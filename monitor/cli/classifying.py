@@ -1,5 +1,6 @@
 """``sheriffwatch explain`` and what ``sheriffwatch classifier`` does with texts: score, evaluate, train, card."""
 
+import itertools
 import json
 import sys
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
 import typer
+from rich.text import Text
 
 import classifier
 from classifier import Classifier, CorpusError, Report, ScoreValues, SemanticError, TrainingError
@@ -28,7 +30,7 @@ from monitor.cli.common import (
 )
 from monitor.errors import SheriffwatchError, UsageError
 from monitor.learning import promotion
-from monitor.telling import named
+from monitor.telling import marked, named
 from monitor.versions import Active, active, load
 
 group = typer.Typer(help="The trained classifiers: what they say, how good they are, which is on duty.")
@@ -40,6 +42,8 @@ VersionOption = Annotated[
 ByOption = Annotated[str, typer.Option("--by", help="Who does this, for the log. Default: your login name.")]
 _BATCH = 256
 _STRONGEST = 12
+_FAINT = 1
+"""The level of words that tell little: in brackets there would be nothing else."""
 
 
 @app.command("explain")
@@ -67,10 +71,16 @@ def explain(
     out.print(f"Themes: {', '.join(value.theme_list) or 'none'}. Reasons: {', '.join(value.reasons)}.", markup=False)
     if value.passage:
         out.print(f"Most telling: {plain(shorten(text[slice(*value.passage)], 300))}", markup=False)
+    out.print(_marked(text, value))
+    strongest, rest = value.contributions[:_STRONGEST], value.contributions[_STRONGEST:]
+    shares: list[tuple[float, str, str]] = [(c.weight, c.kind, named(c.kind, c.name)) for c in strongest]
+    if rest:
+        shares.append((sum(c.weight for c in rest), "", f"the other {len(rest)} (--json lists them)"))
+    shares.append((value.decision, "", f"together; as a probability {value.probability:.3f}"))
     print_table(
         "What pushed it (log-odds; above zero towards a match)",
         ["weight", "kind", "what"],
-        ((f"{c.weight:+.2f}", c.kind, named(c.kind, c.name)) for c in value.contributions[:_STRONGEST]),
+        ((f"{weight:+.2f}", kind, what) for weight, kind, what in shares),
     )
 
 
@@ -104,7 +114,7 @@ def score(
 
 @group.command("evaluate")
 def evaluate(
-    file: Annotated[Path, typer.Argument(help="JSON lines with “text” and “label” (1 or 0), perhaps themes and kind.")],
+    file: Annotated[Path, typer.Argument(help="JSON lines, CSV or TSV with “text” and “label” (1 or 0).")],
     version: VersionOption = "",
     report_file: Annotated[
         Path | None, typer.Option("--report", help="Write the report there: .html with plots, .md or .json.")
@@ -207,6 +217,16 @@ def _write_report(report: Report, file: Path) -> None:
         raise SheriffwatchError(f"{file} cannot be written: {error.strerror}.") from None
 
 
+def _marked(text: str, value: ScoreValues) -> Text:
+    """The text with what tells most in brackets, in bold where the terminal can."""
+    line = Text("Marked: ")
+    pieces = marked(text, value.to_dict()["contributions"])
+    for strong, group in itertools.groupby(pieces, key=lambda piece: piece.level > _FAINT):
+        words = plain("".join(piece.text for piece in group))
+        line.append(f"[{words}]" if strong else words, style="bold" if strong else "")
+    return line
+
+
 def _flagged(duty: Active, value: ScoreValues) -> bool:
     return value.probability >= duty.queue_threshold
 
@@ -249,6 +269,9 @@ def _print_scores(duty: Active, batch: list[tuple[Any, str]]) -> None:
             **_decision(duty, value),
             "themes": list(value.theme_list),
             "reasons": list(value.reasons),
+            "lang": value.lang,
+            "passage": list(value.passage) if value.passage else None,
+            "disguise": list(value.disguise),
         }
         sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()

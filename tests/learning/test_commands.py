@@ -29,7 +29,7 @@ def test_scores_come_one_line_for_each_line_and_bad_lines_are_named(sheriffwatch
     code, out, err = sheriffwatch("classifier", "score", str(file))
     assert code == 1
     first, second = map(json.loads, out.splitlines())
-    assert set(first) == {"id", "probability", "flagged", "alert", "themes", "reasons"}
+    assert (first["lang"], first["passage"], first["disguise"]) == ("en", [0, 47], [])
     assert (first["id"], first["flagged"], second["id"], second["flagged"]) == ("a", True, 6, False)
     assert [line.split(": ", 1)[1] for line in err.splitlines()] == [
         "is not JSON.",
@@ -44,6 +44,48 @@ def test_an_explanation_adds_up_to_the_decision(sheriffwatch):
     said = json.loads(out)
     assert code == 0
     assert sum(item["weight"] for item in said["contributions"]) == pytest.approx(said["decision"], abs=1e-6)
+
+
+def test_an_explanation_read_by_people_marks_the_words_and_adds_up_too(sheriffwatch):
+    _, out, _ = sheriffwatch("explain", "Deputies say: these illegals are an invasion.")
+    assert "[illegals]" in out
+    assert "Deputies say" in out
+    *shares, total = (float(line.split("│")[1]) for line in out.splitlines() if line.startswith("│"))
+    assert sum(shares) == pytest.approx(total, abs=0.005 * len(shares))
+
+
+@pytest.mark.parametrize(("ending", "gap"), [(".csv", ","), (".tsv", "\t")])
+def test_a_table_is_evaluated_like_json_lines(sheriffwatch, tmp_path, ending, gap):
+    file = tmp_path / f"texts{ending}"
+    rows = [
+        ("Text", "label", "themes", "platform"),
+        ('"Send these illegals\nback, all of them"', "1", "illegals; burden", "facebook"),
+        ("Road closed", "0", "", "x"),
+        ("Toy drive on Saturday", "0", "", "x"),
+    ]
+    file.write_text("\n".join(gap.join(row) for row in rows))
+    _, out, _ = sheriffwatch("classifier", "evaluate", str(file), "--json")
+    said = json.loads(out)
+    assert (said["rows"], said["matches"]) == (3, 1)
+    assert "facebook" in out
+    assert "burden" in out
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("text,label\nRoad closed,0\nRoad open,perhaps\n", 'line 3: needs "label", 1 (match) or 0'),
+        ("words,label\nRoad closed,0\n", 'line 2: needs "text"'),
+        ("text,label,themes\nRoad closed,1,nonsense\n", "line 2: unknown theme 'nonsense'"),
+        ('text,label\n"Two\nlines",0\nRoad open,2\n', "line 4: needs"),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_named_with_its_line(sheriffwatch, tmp_path, content, says):
+    file = tmp_path / "texts.csv"
+    file.write_text(content)
+    code, _, err = sheriffwatch("classifier", "evaluate", str(file))
+    assert code == 2
+    assert f"{file}, {says}" in err
 
 
 @pytest.mark.parametrize(
