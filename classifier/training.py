@@ -59,6 +59,9 @@ class Settings:
     they are four of ten matches in it, and more than eight of ten in texts found in the wild."""
     implied_weight: float = 0.8
     """How much a match without any such word counts, for the same reason."""
+    contrast: float = 0.3
+    """How much cheaper the fit of the match may use features that occur unequally among matches and others: 0 not at
+    all, 1 in proportion to the logarithm of that inequality."""
     scales: Scales = field(default_factory=Scales)
     rarest_word: int = 3
     rarest_letters: int = 5
@@ -250,8 +253,11 @@ class _Learner:
         features = self._known(docs).features
         labels = np.array([self.examples[self.docs[d].example].label for d in docs])
         weight = self.shares[[self.docs[d].example for d in docs]]
-        coefficients, bias = self._regression(features[docs], labels, weight, self.settings.strength, _ROUGH)
-        decisions: Floats = features @ coefficients + bias
+        scale = _contrast(features[docs], labels, self.settings.contrast)
+        coefficients, bias = self._regression(
+            _scaled(features[docs], scale), labels, weight, self.settings.strength, _ROUGH
+        )
+        decisions: Floats = features @ (coefficients * scale) + bias
         return decisions[:, None]
 
     def _known(self, docs: Sequence[int]) -> Known:
@@ -329,10 +335,12 @@ class _Learner:
         """
         from scipy import sparse
 
-        twice = sparse.hstack([features, sparse.diags(implied.astype(float)) @ features]).tocsr()
+        scale = _contrast(features, labels, self.settings.contrast)
+        once = _scaled(features, scale)
+        twice = sparse.hstack([once, sparse.diags(implied.astype(float)) @ once]).tocsr()
         coefficients, bias = self._regression(twice, labels, weight, self.settings.strength, _FINE)
         plain, more = np.split(coefficients, 2)
-        return plain, plain + more, bias
+        return plain * scale, (plain + more) * scale, bias
 
     def _regression(
         self, features: Any, target: Any, weight: Floats, strength: float, tolerance: float
@@ -355,6 +363,26 @@ class _Learner:
             warnings.simplefilter("ignore")
             fit.fit(features, target, sample_weight=weight)
         return fit.coef_[0], float(fit.intercept_[0])
+
+
+def _contrast(features: Any, labels: Any, share: float) -> Floats:
+    """Return what to scale each feature by: more the more unequally it occurs among matches and others; 1 on average.
+
+    Wang and Manning, Baselines and Bigrams, 2012, who put the ratio in place of the feature and let ``share`` mix both.
+    """
+    size = abs(features)
+    once = float(np.median(size.data)) if size.nnz else 1.0
+    sums = [np.asarray(size[labels == label].sum(axis=0)).ravel() + once for label in (1, 0)]
+    ratio = np.abs(np.log(sums[0] / sums[0].sum()) - np.log(sums[1] / sums[1].sum()))
+    average = float(np.average(ratio, weights=sums[0] + sums[1]))
+    scale: Floats = (1 - share) + share * ratio / average if average else np.ones(len(ratio))
+    return scale
+
+
+def _scaled(features: Any, scale: Floats) -> Any:
+    from scipy import sparse
+
+    return (features @ sparse.diags(scale)).tocsr()
 
 
 def _platt(decisions: Floats, labels: Floats, weight: Floats) -> tuple[float, float]:
