@@ -60,7 +60,7 @@ class Settings:
     they are four of ten matches in it, and more than eight of ten in texts found in the wild."""
     implied_weight: float = 0.8
     """How much a match without any such word counts, for the same reason."""
-    contrast: float = 0.3
+    contrast: float = 0.2
     """How much cheaper the fit of the match may use features that occur unequally among matches and others: 0 not at
     all, 1 in proportion to the logarithm of that inequality."""
     scales: Scales = field(default_factory=Scales)

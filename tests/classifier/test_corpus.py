@@ -1,4 +1,5 @@
 import json
+import re
 from collections import Counter
 
 import pytest
@@ -31,6 +32,12 @@ def test_the_functional_suite_has_thirty_functions_of_twelve_cases_kept_out_of_t
     assert not trained & {row.text for row in [*suite, *classifier.load_frozen()]}
     assert "functional.jsonl" not in TRAINING_FILES
     assert "frozen.jsonl" not in TRAINING_FILES
+
+
+def test_no_row_names_a_politician_of_the_years_it_speaks_of():
+    names = re.compile(r"\b(Trump|Biden|Obama|Merkel|Clinton|Harris|DeSantis|Arpaio|Homan|Noem|Orb[aá]n|Reagan|Laken)\b", re.I)
+    texts = [row.text for rows in (classifier.load_corpus(), classifier.load_frozen()) for row in rows]
+    assert [text for text in texts if names.search(text)] == []
 
 
 @pytest.mark.slow
