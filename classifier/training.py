@@ -24,7 +24,7 @@ from classifier.terms import Terms, load_terms
 from classifier.text import normalise
 from classifier.thresholds import Target, as_thresholds, choose
 from classifier.tokens import words_of
-from classifier.values import TEST_SENTENCE, THEMES, Example, Thresholds
+from classifier.values import REASONS, TEST_SENTENCE, THEMES, Example, Thresholds
 from classifier.weights import COLUMNS, FITTED, IMPLIED, MATCH, SERIES, Block, Embedding, Floats, Weights
 
 TEST_CUE = ("test_sentence", ("sheriffwatch selftest",))
@@ -53,7 +53,7 @@ class Settings:
 
     strength: float = 1.5
     """Inverse of the regularisation (scikit-learn's C)."""
-    kind_strength: float = 4.0
+    kind_strength: float = 2.0
     """The same for themes and reasons."""
     plain_weight: float = 3.0
     """How much a match in plain words counts. The corpus is made of hard cases and holds fewer of these than occur:
@@ -319,18 +319,19 @@ class _Learner:
         coefficients[:, MATCH], coefficients[:, IMPLIED], bias[[MATCH, IMPLIED]] = self._match(
             features, labels, share, self.implied[docs]
         )
-        for column, name in enumerate(COLUMNS[1:first_columns], 1):
-            # A match without a theme and a rejection without a reason say nothing of any: people need not give them.
-            if name in THEMES:
-                use = np.array([not row.label or bool(row.themes) for row in rows])
-                target = np.array([name in row.themes for row in rows]).astype(int)
-            else:
-                use = np.array([not row.label and bool(row.reason) for row in rows])
-                target = np.array([row.reason == name for row in rows]).astype(int)
-            if 0 < target[use].sum() < use.sum():
-                coefficients[:, column], bias[column] = self._regression(
-                    features[use], target[use], own[use], self.settings.kind_strength, _ROUGH
-                )
+        told = [row.themes if row.label else (row.reason,) for row in rows]
+        # A match without a theme and a rejection without a reason say nothing of any: people need not give them.
+        themed = np.array([not row.label or bool(row.themes) for row in rows])
+        reasoned = np.array([not row.label and bool(row.reason) for row in rows])
+        for names, use in ((THEMES, themed), (REASONS, reasoned)):
+            asked = [column for column in range(1, first_columns) if COLUMNS[column] in names]
+            part, weight = (features[use], own[use]) if asked else (None, None)
+            for column in asked:
+                target = np.array([COLUMNS[column] in said for said in told])[use].astype(int)
+                if 0 < target.sum() < len(target):
+                    coefficients[:, column], bias[column] = self._regression(
+                        part, target, weight, self.settings.kind_strength, _ROUGH
+                    )
         return coefficients, bias
 
     def _match(self, features: Any, labels: Any, weight: Floats, implied: Any) -> tuple[Floats, Floats, float]:
@@ -349,7 +350,7 @@ class _Learner:
         return plain * scale, (plain + more) * scale, bias
 
     def _regression(
-        self, features: Any, target: Any, weight: Floats, strength: float, tolerance: float
+        self, features: Any, target: Any, weight: Any, strength: float, tolerance: float
     ) -> tuple[Floats, float]:
         """Return the coefficients and the bias of one column."""
         from sklearn.linear_model import LogisticRegression
