@@ -2,6 +2,7 @@
 
 import hashlib
 import unicodedata
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -191,5 +192,10 @@ class PostVersion(SQLModel, table=True):
 
         This is what the classifier scores: the unit of the codebook is the post with its alt texts and link titles.
         """
-        title = "" if self.title and self.text.startswith(self.title) else self.title
-        return "\n\n".join(part for part in (title, self.text, *self.alt_texts, *self.link_titles) if part)
+        return readable(self.title, self.text, self.alt_texts, self.link_titles)
+
+
+def readable(title: str, text: str, alt_texts: Sequence[str], link_titles: Sequence[str]) -> str:
+    """What ``PostVersion.readable`` gives, for those who read columns and no rows."""
+    told = "" if title and text.startswith(title) else title
+    return "\n\n".join(part for part in (told, text, *alt_texts, *link_titles) if part)

@@ -9,6 +9,7 @@ from models.post import Post
 from monitor.learning.likeness import groups_of
 from monitor.postfilter import PostFilter, statement
 from monitor.posts import KeptPost, load
+from monitor.wordings import texts
 
 _WORD = re.compile(r"[^\W\d_]{4,}")
 _ASKED = 6
@@ -43,7 +44,8 @@ def elsewhere(session: Session, kept: KeptPost, *, most: int = 8) -> Elsewhere:
             .limit(_LOOKED_AT)
         ).scalars()
     )
-    others = load(session, ids)
-    groups = groups_of([text, *(other.current.readable() for other in others)])
-    same = [other for other, group in zip(others, groups[1:], strict=True) if group == groups[0]]
-    return Elsewhere(same[:most], more=len(same) > most or len(ids) == _LOOKED_AT)
+    read = texts(session, ids)
+    others = [post_id for post_id in ids if post_id in read]
+    groups = groups_of([text, *(read[post_id] for post_id in others)])
+    same = [post_id for post_id, group in zip(others, groups[1:], strict=True) if group == groups[0]]
+    return Elsewhere(load(session, same[:most]), more=len(same) > most or len(ids) == _LOOKED_AT)

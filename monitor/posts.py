@@ -23,6 +23,18 @@ from monitor.patience import patience
 from monitor.postfilter import FTS, MOST_GATHERED, MOST_RANKED, PostFilter, Sort, statement, way
 from monitor.review.verdicts import agreed, in_force
 
+# Made once: putting a statement together takes as long as reading some of its rows.
+_IDS: Any = sa.bindparam("ids", expanding=True)
+_POSTS = (
+    sa.select(Post, Account, Agency, Flag)
+    .join(Account, col(Account.id) == col(Post.account_id))
+    .outerjoin(Agency, col(Agency.id) == col(Account.agency_id))
+    .outerjoin(Flag, col(Flag.post_id) == col(Post.id))
+    .where(col(Post.id).in_(_IDS))
+)
+_VERSIONS = sa.select(PostVersion).where(col(PostVersion.post_id).in_(_IDS)).order_by(col(PostVersion.id))
+_SCORES = sa.select(Score).where(col(Score.post_version_id).in_(_IDS)).order_by(col(Score.id))
+
 __all__ = ["KeptPost", "Page", "PostFilter", "Sort", "captures_of", "count", "find", "get", "load", "page"]
 
 
@@ -207,25 +219,14 @@ def _page_by_relevance(session: Session, wanted: PostFilter, after: str, limit: 
 
 def load(session: Session, ids: list[int]) -> list[KeptPost]:
     """The posts with these ids, in this order, each with all that belongs to it."""
-    rows = session.execute(
-        sa.select(Post, Account, Agency, Flag)
-        .join(Account, col(Account.id) == col(Post.account_id))
-        .outerjoin(Agency, col(Agency.id) == col(Account.agency_id))
-        .outerjoin(Flag, col(Flag.post_id) == col(Post.id))
-        .where(col(Post.id).in_(ids))
-    ).all()
+    if not ids:
+        return []
+    rows = session.execute(_POSTS, {"ids": ids}).all()
     versions: dict[int, list[PostVersion]] = {}
-    for version in session.execute(
-        sa.select(PostVersion).where(col(PostVersion.post_id).in_(ids)).order_by(col(PostVersion.id))
-    ).scalars():
+    for version in session.execute(_VERSIONS, {"ids": ids}).scalars():
         versions.setdefault(version.post_id, []).append(version)
     current = [post.current_version_id for post, _, _, _ in rows]
-    scores = {
-        score.post_version_id: score
-        for score in session.execute(
-            sa.select(Score).where(col(Score.post_version_id).in_(current)).order_by(col(Score.id))
-        ).scalars()
-    }
+    scores = {score.post_version_id: score for score in session.execute(_SCORES, {"ids": current}).scalars()}
     reviews: dict[int, list[Review]] = {}
     for review in in_force(session, ids):
         reviews.setdefault(review.post_id, []).append(review)

@@ -12,13 +12,12 @@ from sqlmodel import Session, col
 
 from models.db import Database
 from models.flag import Flag
-from models.post import Post, PostVersion
 from models.review import Review
 from models.user import Checkout
 from monitor.config import Config
 from monitor.learning.likeness import groups_of
-from monitor.review.selection import decided_lately
 from monitor.versions import active_row
+from monitor.wordings import decided_lately, texts
 
 MOST_COUNTED = 500
 """Waiting posts are counted up to here; more are told as “more than”."""
@@ -140,18 +139,13 @@ def choose(session: Session, config: Config, reviewer: str, *, now: datetime, rn
     return _unlike(session, found, decided_lately(session, reviewer=reviewer, most=_REMEMBERED))
 
 
-def _unlike(session: Session, post_ids: list[int], texts: list[str]) -> int | None:
+def _unlike(session: Session, post_ids: list[int], decided: list[str]) -> int | None:
     """The first of the posts that is no near copy of these texts; the first of all when every one is."""
-    wordings = session.execute(
-        sa.select(col(Post.id), PostVersion)
-        .join(PostVersion, col(PostVersion.id) == col(Post.current_version_id))
-        .where(col(Post.id).in_(post_ids))
-    )
-    read = {post_id: version.readable() for post_id, version in wordings}
+    read = texts(session, post_ids)
     offered = [post_id for post_id in post_ids if post_id in read]
-    groups = groups_of([*texts, *(read[post_id] for post_id in offered)])
-    known = set(groups[: len(texts)])
-    fresh = (post_id for post_id, group in zip(offered, groups[len(texts) :], strict=True) if group not in known)
+    groups = groups_of([*decided, *(read[post_id] for post_id in offered)])
+    known = set(groups[: len(decided)])
+    fresh = (post_id for post_id, group in zip(offered, groups[len(decided) :], strict=True) if group not in known)
     return next(fresh, offered[0] if offered else None)
 
 

@@ -16,6 +16,7 @@ from models.review import Review
 from monitor.learning.likeness import groups_of
 from monitor.scoring import TEST_PLATFORM
 from monitor.versions import Active
+from monitor.wordings import decided_lately
 
 TOP_SHARE = 0.2
 """Share of the surest flags in what is offered: they are what people came for."""
@@ -121,20 +122,6 @@ def next_up(session: Session, active: Active, *, limit: int = 20, reviewer: str 
             found[post.id] = Candidate(post.id, version.readable(), score.probability, flag.origin if flag else "")
     lately = decided_lately(session, reviewer=reviewer, most=_REMEMBERED)
     return choose(list(found.values()), active.queue_threshold, size=limit, decided=lately)
-
-
-def decided_lately(session: Session, *, reviewer: str = "", most: int) -> list[str]:
-    """The texts of the posts that were decided last, by anybody or, with ``reviewer``, by this person."""
-    query = (
-        sa.select(PostVersion)
-        .join(Review, col(Review.post_version_id) == col(PostVersion.id))
-        .where(col(Review.revoked_at).is_(None))
-        .order_by(col(Review.id).desc())
-        .limit(most)
-    )
-    if reviewer:
-        query = query.where(col(Review.reviewer) == reviewer)
-    return [version.readable() for version in session.execute(query).scalars()]
 
 
 def _woven(picks: Sequence[Pick]) -> list[Pick]:

@@ -110,13 +110,20 @@ def latest_of(session: Session, post_id: int, reviewer: str) -> Review | None:
     ).scalar()
 
 
+def _latest(*of_posts: sa.ColumnElement[bool]) -> sa.Select[Review]:
+    newest = sa.select(sa.func.max(col(Review.id))).where(col(Review.revoked_at).is_(None), *of_posts)
+    newest = newest.group_by(col(Review.post_id), col(Review.reviewer))
+    return sa.select(Review).where(col(Review.id).in_(newest)).order_by(col(Review.id))
+
+
+_ALL_IN_FORCE = _latest()
+_IN_FORCE = _latest(col(Review.post_id).in_(sa.bindparam("ids", expanding=True)))
+
+
 def in_force(session: Session, post_ids: Sequence[int] | None = None) -> list[Review]:
     """Each reviewer's latest verdict on each post (all posts, or these), oldest first."""
-    newest = sa.select(sa.func.max(col(Review.id))).where(col(Review.revoked_at).is_(None))
-    if post_ids is not None:
-        newest = newest.where(col(Review.post_id).in_(post_ids))
-    newest = newest.group_by(col(Review.post_id), col(Review.reviewer))
-    return list(session.execute(sa.select(Review).where(col(Review.id).in_(newest)).order_by(col(Review.id))).scalars())
+    rows = session.execute(_ALL_IN_FORCE) if post_ids is None else session.execute(_IN_FORCE, {"ids": post_ids})
+    return list(rows.scalars())
 
 
 def confirmed_posts(among: sa.Select[Any] | None = None) -> sa.Select[int]:
