@@ -123,6 +123,17 @@ FIELDS = (
 FTS = sa.table("post_fts", sa.column("rowid"), sa.column("post_fts"), sa.column("post_id"), sa.column("words"))
 """The index of words: ``rowid`` and ``post_fts`` on SQLite, ``post_id`` and ``words`` on PostgreSQL."""
 
+_TEST_ACCOUNTS = sa.select(col(Account.id)).where(col(Account.platform) == TEST_PLATFORM)
+_ON_DUTY = (
+    sa.select(col(ClassifierVersion.id))
+    .order_by(
+        (col(ClassifierVersion.status) == "active").desc(),
+        col(ClassifierVersion.activated_at).desc(),
+        col(ClassifierVersion.id).desc(),
+    )
+    .limit(1)
+)
+
 
 @dataclass(frozen=True)
 class Way:
@@ -130,6 +141,8 @@ class Way:
 
     account_ids: Sequence[int] | None = None
     """The accounts whose posts are wanted; None is all."""
+    hidden: Sequence[int] = ()
+    """Of all accounts, those whose posts nobody wants."""
     few: bool = False
     """These accounts have so few posts that all are gathered and sorted."""
     look_up: bool = False
@@ -143,11 +156,12 @@ class Way:
 def way(session: Session, wanted: PostFilter) -> Way:
     """What suits how many posts there are."""
     ids = _accounts(session, wanted)
+    hidden = list(session.execute(_TEST_ACCOUNTS).scalars()) if ids is None else []
     few = ids is not None and len(ids) <= _FEW_ACCOUNTS and not _many(session, _posts_of(ids))
-    left = None if few else _left(session, wanted, ids)
+    left = None if few else _left(session, wanted, Way(ids, hidden))
     look_up = left is not None or _is_looked_up(session, wanted, ids, few=few)
     gather = bool(wanted.search) and not look_up and session.get_bind().dialect.name == "sqlite"
-    return Way(ids, few, look_up, left, by_score=not (few or gather))
+    return Way(ids, hidden, few, look_up, left, by_score=not (few or gather))
 
 
 def statement(session: Session, wanted: PostFilter, *, ordered: bool = True, by: Way | None = None) -> sa.Select[Any]:
@@ -203,15 +217,7 @@ def statement(session: Session, wanted: PostFilter, *, ordered: bool = True, by:
 
 def on_duty(session: Session) -> int | None:
     """The row of the classifier version whose scores are shown."""
-    return session.execute(
-        sa.select(col(ClassifierVersion.id))
-        .order_by(
-            (col(ClassifierVersion.status) == "active").desc(),
-            col(ClassifierVersion.activated_at).desc(),
-            col(ClassifierVersion.id).desc(),
-        )
-        .limit(1)
-    ).scalar()
+    return session.execute(_ON_DUTY).scalar()
 
 
 def _accounts(session: Session, wanted: PostFilter) -> list[int] | None:
@@ -232,9 +238,7 @@ def _accounts(session: Session, wanted: PostFilter) -> list[int] | None:
 
 def _of_accounts(session: Session, query: sa.Select[Any], by: Way, *, ordered: bool) -> sa.Select[Any]:
     if by.account_ids is None:
-        test = sa.select(col(Account.id)).where(col(Account.platform) == TEST_PLATFORM)
-        hidden = list(session.execute(test).scalars())
-        return query.where((col(Post.account_id) + 0).not_in(hidden)) if hidden else query
+        return query.where((col(Post.account_id) + 0).not_in(by.hidden)) if by.hidden else query
     sqlite = session.get_bind().dialect.name == "sqlite"
     account: Any = col(Post.account_id)
     if by.few:
@@ -278,14 +282,14 @@ def _narrow(wanted: PostFilter) -> tuple[bool, ...]:
     return bool(wanted.flagged or wanted.theme), decided, bool(wanted.deleted), bool(wanted.edited)
 
 
-def _left(session: Session, wanted: PostFilter, ids: Sequence[int] | None) -> list[int] | None:
+def _left(session: Session, wanted: PostFilter, by: Way) -> list[int] | None:
     """The posts that have all that is wanted but the words, where these are few and the words frequent."""
     if not wanted.search or session.get_bind().dialect.name != "sqlite" or sum(_narrow(wanted)) < 2:
         return None
     hit = FTS.c.post_fts.op("MATCH")(search.fts5(search.parse(wanted.search)))
     if not _many(session, sa.select(FTS.c.rowid).where(hit), _MANY_HITS):
         return None
-    others = statement(session, replace(wanted, search="", sort=Sort.NEWEST), by=Way(ids)).limit(_FEW_POSTS + 1)
+    others = statement(session, replace(wanted, search="", sort=Sort.NEWEST), by=by).limit(_FEW_POSTS + 1)
     left = list(session.execute(others).scalars())
     return left if len(left) <= _FEW_POSTS else None
 

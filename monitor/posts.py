@@ -20,7 +20,7 @@ from monitor import search
 from monitor.errors import UsageError
 from monitor.messages import themes_of
 from monitor.patience import patience
-from monitor.postfilter import FTS, MOST_GATHERED, MOST_RANKED, PostFilter, Sort, statement, way
+from monitor.postfilter import FTS, MOST_GATHERED, MOST_RANKED, PostFilter, Sort, Way, statement, way
 from monitor.review.verdicts import agreed, in_force
 
 # Made once: putting a statement together takes as long as reading some of its rows.
@@ -111,11 +111,14 @@ class Page:
     """Give this back for the next page; empty when there is none."""
 
 
-def page(session: Session, wanted: PostFilter, *, after: str = "", limit: int = 50) -> Page:
-    """One page of the wanted posts. Raises UsageError for a search or cursor that cannot be read."""
+def page(session: Session, wanted: PostFilter, *, after: str = "", limit: int = 50, by: Way | None = None) -> Page:
+    """One page of the wanted posts; ``by``: the way to them, where it is known.
+
+    Raises UsageError for a search or cursor that cannot be read.
+    """
     if wanted.sort is Sort.RELEVANCE and wanted.search:
         return _page_by_relevance(session, wanted, after, limit)
-    by = way(session, wanted)
+    by = by or way(session, wanted)
     key: sa.ColumnElement[Any] | None = None
     if wanted.sort is Sort.SCORE:
         probability: Any = col(Score.probability)
@@ -123,8 +126,8 @@ def page(session: Session, wanted: PostFilter, *, after: str = "", limit: int = 
     elif wanted.sort is Sort.DATE or wanted.since or wanted.until:
         key = sa.type_coerce(col(Post.shown_at), UTCDateTime())  # a stretch of time is found by its index
     number: Any = col(Post.id)
-    if wanted.search and key is None and not by.look_up and session.get_bind().dialect.name == "sqlite":
-        number = FTS.c.rowid  # FTS5 gives its hits from the newest on, one by one, when the order is its own
+    if key is None and _from_words(session, wanted, by):
+        number = FTS.c.rowid
     elif (wanted.flagged or wanted.theme) and key is None:
         number = col(Flag.post_id)
     query = statement(session, wanted, by=by)
@@ -138,13 +141,29 @@ def page(session: Session, wanted: PostFilter, *, after: str = "", limit: int = 
     return Page(load(session, [row.id for row in rows[:limit]]), _cursor(last, key is not None) if last else "")
 
 
-def count(session: Session, wanted: PostFilter, *, most: int, within_s: float | None = None) -> int | None:
+def _from_words(session: Session, wanted: PostFilter, by: Way) -> bool:
+    """Whether the posts come from SQLite's index of words: from the newest on, one by one, if that order is asked for.
+
+    Without it SQLite may go through all other posts that fit, and look each up in the index.
+    """
+    return bool(wanted.search) and not by.look_up and session.get_bind().dialect.name == "sqlite"
+
+
+def count(
+    session: Session, wanted: PostFilter, *, most: int, within_s: float | None = None, by: Way | None = None
+) -> int | None:
     """How many posts are wanted; counting ends at ``most`` + 1, since counting a million takes seconds.
 
-    None when that takes longer than ``within_s`` seconds, too: of a rare thing many posts must be looked at.
+    None when that takes longer than ``within_s`` seconds, too: of a rare thing many posts must be looked at. ``by``:
+    the way that led to a page of them.
     """
-    some = statement(session, replace(wanted, sort=Sort.NEWEST), ordered=False).limit(most + 1).subquery()
-    query = sa.select(sa.func.count()).select_from(some)
+    unsorted = replace(wanted, sort=Sort.NEWEST)
+    if by is None or wanted.sort is Sort.SCORE:
+        by = way(session, unsorted)
+    some = statement(session, unsorted, ordered=False, by=by).limit(most + 1)
+    if _from_words(session, unsorted, by):
+        some = some.order_by(FTS.c.rowid.desc())
+    query = sa.select(sa.func.count()).select_from(some.subquery())
     if within_s is None:
         return int(session.execute(query).scalar_one())
     with patience(session, within_s) as out:

@@ -8,7 +8,7 @@ from models.review import Verdict
 from models.user import UserRole
 from monitor import lookup, posts, savedsearches, search
 from monitor.errors import UsageError
-from monitor.postfilter import PostFilter, Sort
+from monitor.postfilter import PostFilter, Sort, way
 from monitor.posts import KeptPost
 from monitor.review.verdicts import agreed
 from monitor.telling import Piece, excerpt_of
@@ -51,11 +51,12 @@ def show(visit: Visit) -> Response:
             meant = {**asked.typed, **({"after": after} if after else {})}
             if dict(visit.query) != meant and len(shared) <= _LONGEST_REDIRECT:
                 return RedirectResponse(shared, 303)  # without empty parameters, names as numbers: to be shared
-            page = posts.page(session, wanted, after=after, limit=LISTED)
+            by = way(session, wanted)
+            page = posts.page(session, wanted, after=after, limit=LISTED, by=by)
             hits = [_hit(visit, kept, wanted) for kept in page.posts]
             next_ = asked.url(after=page.after) if page.after else ""
             more = bool(after or page.after)
-            count = posts.count(session, wanted, most=MOST_COUNTED, within_s=COUNTED_S) if more else len(hits)
+            count = posts.count(session, wanted, most=MOST_COUNTED, within_s=COUNTED_S, by=by) if more else len(hits)
         except UsageError as error:
             trouble = str(error)
             unclear = error if isinstance(error, AmbiguousError) else None
