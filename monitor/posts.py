@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, cast
 
 import sqlalchemy as sa
+from sqlalchemy.orm import defer
 from sqlmodel import Session, col
 from sqlmodel.sql.sqltypes import UTCDateTime
 
@@ -34,6 +35,8 @@ _POSTS = (
 )
 _VERSIONS = sa.select(PostVersion).where(col(PostVersion.post_id).in_(_IDS)).order_by(col(PostVersion.id))
 _SCORES = sa.select(Score).where(col(Score.post_version_id).in_(_IDS)).order_by(col(Score.id))
+_WHY: Any = Score.explanation
+_BARE_SCORES = _SCORES.options(defer(_WHY))
 
 __all__ = ["KeptPost", "Page", "PostFilter", "Sort", "captures_of", "count", "find", "get", "load", "page"]
 
@@ -111,13 +114,21 @@ class Page:
     """Give this back for the next page; empty when there is none."""
 
 
-def page(session: Session, wanted: PostFilter, *, after: str = "", limit: int = 50, by: Way | None = None) -> Page:
-    """One page of the wanted posts; ``by``: the way to them, where it is known.
+def page(
+    session: Session,
+    wanted: PostFilter,
+    *,
+    after: str = "",
+    limit: int = 50,
+    by: Way | None = None,
+    explained: bool = False,
+) -> Page:
+    """One page of the wanted posts; ``by``: the way to them, where it is known; ``explained`` as in :func:`load`.
 
     Raises UsageError for a search or cursor that cannot be read.
     """
     if wanted.sort is Sort.RELEVANCE and wanted.search:
-        return _page_by_relevance(session, wanted, after, limit)
+        return _page_by_relevance(session, wanted, after, limit, explained=explained)
     by = by or way(session, wanted)
     key: sa.ColumnElement[Any] | None = None
     if wanted.sort is Sort.SCORE:
@@ -138,7 +149,8 @@ def page(session: Session, wanted: PostFilter, *, after: str = "", limit: int = 
     order = [number.desc()] if key is None else [key.desc(), number.desc()]
     rows = session.execute(query.order_by(*order).limit(limit + 1)).all()
     last = rows[limit - 1] if len(rows) > limit else None
-    return Page(load(session, [row.id for row in rows[:limit]]), _cursor(last, key is not None) if last else "")
+    found = load(session, [row.id for row in rows[:limit]], explained=explained)
+    return Page(found, _cursor(last, key is not None) if last else "")
 
 
 def _from_words(session: Session, wanted: PostFilter, by: Way) -> bool:
@@ -174,7 +186,7 @@ def count(
 
 def get(session: Session, post_id: int) -> KeptPost | None:
     """One post with all that belongs to it."""
-    return next(iter(load(session, [post_id])), None)
+    return next(iter(load(session, [post_id], explained=True)), None)
 
 
 def captures_of(session: Session, kept: KeptPost) -> list[Capture]:
@@ -207,7 +219,7 @@ def _below(after: str, key: sa.ColumnElement[Any] | None, number: Any) -> sa.Col
     return sa.and_(key <= value, sa.or_(key < value, number < int(last)))
 
 
-def _page_by_relevance(session: Session, wanted: PostFilter, after: str, limit: int) -> Page:
+def _page_by_relevance(session: Session, wanted: PostFilter, after: str, limit: int, *, explained: bool) -> Page:
     """The best matches among the newest: ranking every match of a common word would take seconds."""
     if after and not (after.isascii() and after.isdigit() and int(after[:9]) <= MOST_RANKED):
         raise UsageError("This page does not exist any more. Start again from the first page.")
@@ -233,19 +245,24 @@ def _page_by_relevance(session: Session, wanted: PostFilter, after: str, limit: 
     others = statement(session, replace(wanted, search="")).where(col(Post.id).in_(rank_of))
     good = sorted(session.execute(others).scalars(), key=lambda post_id: (rank_of[post_id], -post_id))
     more = len(good) > skip + limit
-    return Page(load(session, good[skip : skip + limit]), str(skip + limit) if more else "")
+    found = load(session, good[skip : skip + limit], explained=explained)
+    return Page(found, str(skip + limit) if more else "")
 
 
-def load(session: Session, ids: list[int]) -> list[KeptPost]:
-    """The posts with these ids, in this order, each with all that belongs to it."""
+def load(session: Session, ids: list[int], *, explained: bool = False) -> list[KeptPost]:
+    """The posts with these ids, in this order, each with all that belongs to it.
+
+    Why a score is what it is takes longest to read, so that is read with ``explained`` only, or when it is asked for.
+    """
     if not ids:
         return []
     rows = session.execute(_POSTS, {"ids": ids}).all()
     versions: dict[int, list[PostVersion]] = {}
     for version in session.execute(_VERSIONS, {"ids": ids}).scalars():
         versions.setdefault(version.post_id, []).append(version)
+    asked = _SCORES if explained else _BARE_SCORES
     current = [post.current_version_id for post, _, _, _ in rows]
-    scores = {score.post_version_id: score for score in session.execute(_SCORES, {"ids": current}).scalars()}
+    scores = {score.post_version_id: score for score in session.execute(asked, {"ids": current}).scalars()}
     reviews: dict[int, list[Review]] = {}
     for review in in_force(session, ids):
         reviews.setdefault(review.post_id, []).append(review)

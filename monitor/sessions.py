@@ -22,6 +22,18 @@ WINDOW = timedelta(minutes=15)
 MOST_WRONG_BY_NAME = 10
 MOST_WRONG_BY_ADDRESS = 20
 
+_LOGIN = (
+    sa.select(WebSession, User)
+    .join(User, col(User.id) == col(WebSession.user_id))
+    .where(
+        col(WebSession.token_sha256) == sa.bindparam("token"),
+        col(WebSession.ended_at).is_(None),
+        col(WebSession.seen_at) > sa.bindparam("since"),
+        col(User.disabled_at).is_(None),
+    )
+)
+"""Made once, since every page asks it."""
+
 
 class ThrottleError(SheriffwatchError):
     """Too many wrong passwords: none is looked at until some time has passed."""
@@ -78,16 +90,7 @@ def find(session: Session, token: str, now: datetime) -> Login | None:
     """Who this token logs in; None for one that is unknown, ended or idle for too long, or whose user is disabled."""
     if not token or len(token) > 100:
         return None
-    row = session.execute(
-        sa.select(WebSession, User)
-        .join(User, col(User.id) == col(WebSession.user_id))
-        .where(
-            col(WebSession.token_sha256) == _sha256(token),
-            col(WebSession.ended_at).is_(None),
-            col(WebSession.seen_at) > now - IDLE,
-            col(User.disabled_at).is_(None),
-        )
-    ).first()
+    row = session.execute(_LOGIN, {"token": _sha256(token), "since": now - IDLE}).first()
     return Login(row[1], row[0]) if row else None
 
 

@@ -147,18 +147,20 @@ class Choices:
     sorts: Pairs
 
 
+_STATES = sa.select(col(Agency.state)).distinct().where(col(Agency.state) != "").order_by(col(Agency.state))
+_PLATFORMS = (
+    sa.select(col(Account.platform))
+    .distinct()
+    .where(col(Account.platform) != TEST_PLATFORM)
+    .order_by(col(Account.platform))
+)
+
+
 def choices(session: Session, *, blind: bool) -> Choices:
     """The states and platforms that are there, and the codebook's words."""
-    states = sa.select(col(Agency.state)).distinct().where(col(Agency.state) != "").order_by(col(Agency.state))
-    platforms = (
-        sa.select(col(Account.platform))
-        .distinct()
-        .where(col(Account.platform) != TEST_PLATFORM)
-        .order_by(col(Account.platform))
-    )
     return Choices(
-        states=[(state, state) for state in session.execute(states).scalars()],
-        platforms=[(name, name) for name in session.execute(platforms).scalars()],
+        states=[(state, state) for state in session.execute(_STATES).scalars()],
+        platforms=[(name, name) for name in session.execute(_PLATFORMS).scalars()],
         themes=[(theme, theme.replace("_", " ")) for theme in THEMES],
         verdicts=[*((verdict.value, verdict.value) for verdict in Verdict), ("none", "undecided")],
         sorts=[(sort.value, words) for sort, words in _SORTS.items() if not (blind and sort is Sort.SCORE)],

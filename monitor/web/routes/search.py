@@ -52,7 +52,7 @@ def show(visit: Visit) -> Response:
             if dict(visit.query) != meant and len(shared) <= _LONGEST_REDIRECT:
                 return RedirectResponse(shared, 303)  # without empty parameters, names as numbers: to be shared
             by = way(session, wanted)
-            page = posts.page(session, wanted, after=after, limit=LISTED, by=by)
+            page = posts.page(session, wanted, after=after, limit=LISTED, by=by, explained=True)
             hits = [_hit(visit, kept, wanted) for kept in page.posts]
             next_ = asked.url(after=page.after) if page.after else ""
             more = bool(after or page.after)
