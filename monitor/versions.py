@@ -87,14 +87,17 @@ def load(row: ClassifierVersion, config: Config) -> Active:
     )
 
 
+_ACTIVE = (
+    sa.select(ClassifierVersion)
+    .where(col(ClassifierVersion.status) == "active")
+    .order_by(col(ClassifierVersion.activated_at).desc())
+    .limit(1)
+)
+
+
 def active_row(session: Session) -> ClassifierVersion | None:
     """The version on duty, if one was ever registered."""
-    return session.execute(
-        sa.select(ClassifierVersion)
-        .where(col(ClassifierVersion.status) == "active")
-        .order_by(col(ClassifierVersion.activated_at).desc())
-        .limit(1)
-    ).scalar()
+    return session.execute(_ACTIVE).scalar()
 
 
 def _wanted(session: Session, config: Config) -> ClassifierVersion | None:

@@ -4,11 +4,13 @@ import math
 import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
+from sqlmodel.sql.sqltypes import UTCDateTime
 
 from models.db import Database
 from models.flag import Flag
@@ -29,6 +31,25 @@ _LOOKED_AT = 40
 _REMEMBERED = 60
 """Texts that a reader decided last."""
 
+_NOW = sa.bindparam("now", type_=UTCDateTime())
+_LAST_VERDICT = (
+    sa.select(Review)
+    .where(
+        col(Review.reviewer) == sa.bindparam("reviewer"),
+        col(Review.via) == "web",
+        col(Review.revoked_at).is_(None),
+        col(Review.created_at) > sa.bindparam("since"),
+    )
+    .order_by(col(Review.id).desc())
+    .limit(1)
+)
+_TIMES = (
+    sa.select(col(Review.created_at))
+    .where(col(Review.reviewer) == sa.bindparam("reviewer"))
+    .order_by(col(Review.id).desc())
+    .limit(500)
+)
+
 
 @dataclass(frozen=True)
 class Stint:
@@ -38,21 +59,46 @@ class Stint:
     posts: int
 
 
-def waits_for(reviewer: str, config: Config, now: datetime) -> list[sa.ColumnElement[bool]]:
-    """The conditions on a flag for its post to wait for this person: not read by enough people, nor by them, nor on
-    anybody's desk.
+@cache
+def _waiting(readers: int) -> sa.Select[int, float]:
+    """Flags whose posts wait for a person: not read by enough people, nor by them, nor on anybody's desk.
+
+    To be asked with what ``_asked`` gives. Made once: putting it together takes longer than its answer.
     """
     given = sa.select(col(Review.id)).where(col(Review.post_id) == col(Flag.post_id), col(Review.revoked_at).is_(None))
-    held = sa.select(col(Checkout.post_id)).where(col(Checkout.post_id) == col(Flag.post_id), col(Checkout.until) > now)
-    conditions = [col(Flag.origin) != "test", ~sa.exists(held)]
-    if config.review.readers == 1:
-        return [*conditions, ~sa.exists(given)]
-    readers = (
+    held = sa.select(col(Checkout.post_id)).where(
+        col(Checkout.post_id) == col(Flag.post_id), col(Checkout.until) > _NOW
+    )
+    query = sa.select(col(Flag.post_id), col(Flag.probability)).where(col(Flag.origin) != "test", ~sa.exists(held))
+    if readers == 1:
+        return query.where(~sa.exists(given))
+    so_far = (
         sa.select(sa.func.count(sa.distinct(col(Review.reviewer))))
         .where(col(Review.post_id) == col(Flag.post_id), col(Review.revoked_at).is_(None))
         .scalar_subquery()
     )
-    return [*conditions, readers < config.review.readers, ~sa.exists(given.where(col(Review.reviewer) == reviewer))]
+    return query.where(so_far < readers, ~sa.exists(given.where(col(Review.reviewer) == sa.bindparam("reviewer"))))
+
+
+@cache
+def _next_to(readers: int) -> tuple[sa.Select[int, float], sa.Select[int, float]]:
+    """Of the waiting ones those above a threshold and those below it, the nearest first."""
+    limit, middle = sa.bindparam("limit", type_=sa.Integer), sa.bindparam("middle", type_=sa.Float)
+    score = col(Flag.probability)
+    return (
+        _waiting(readers).where(score >= middle).order_by(score, col(Flag.id)).limit(limit),
+        _waiting(readers).where(score < middle).order_by(score.desc(), col(Flag.id)).limit(limit),
+    )
+
+
+@cache
+def _counted(readers: int) -> sa.Select[int]:
+    some = _waiting(readers).with_only_columns(col(Flag.id)).limit(MOST_COUNTED + 1)
+    return sa.select(sa.func.count()).select_from(some.subquery())
+
+
+def _asked(reviewer: str, config: Config, now: datetime) -> dict[str, Any]:
+    return {"now": now} if config.review.readers == 1 else {"now": now, "reviewer": reviewer}
 
 
 def check_out(
@@ -113,27 +159,26 @@ def on_desk(session: Session, reviewer: str, now: datetime) -> int | None:
 
 def count(session: Session, config: Config, reviewer: str, *, now: datetime) -> int:
     """How many posts wait for this person, counted up to ``MOST_COUNTED`` and one."""
-    some = sa.select(col(Flag.id)).where(*waits_for(reviewer, config, now)).limit(MOST_COUNTED + 1).subquery()
-    return int(session.execute(sa.select(sa.func.count()).select_from(some)).scalar_one())
+    return int(session.execute(_counted(config.review.readers), _asked(reviewer, config, now)).scalar_one())
 
 
 def choose(session: Session, config: Config, reviewer: str, *, now: datetime, rng: random.Random) -> int | None:
     """The next post: one brought by hand if there is one, else by the shares of ``[review]``."""
     draw = rng.random()
     kind = "top" if draw < config.review.top else "random" if draw < config.review.top + config.review.random else ""
-    query = sa.select(col(Flag.post_id)).where(*waits_for(reviewer, config, now))
+    query, asked = _waiting(config.review.readers), _asked(reviewer, config, now)
     brought = session.execute(
-        query.where(col(Flag.probability) == 0.0, col(Flag.origin) == "person").order_by(col(Flag.id)).limit(1)
+        query.where(col(Flag.probability) == 0.0, col(Flag.origin) == "person").order_by(col(Flag.id)).limit(1), asked
     ).scalar()
     if brought is not None:
         return int(brought)
     if kind == "random":
         # What was drawn at random from the unflagged comes first: it tells how much is missed.
-        drawn = _at_random(session, query.where(col(Flag.origin) == "audit"), rng)
-        return drawn if drawn is not None else _at_random(session, query, rng)
+        drawn = _at_random(session, query.where(col(Flag.origin) == "audit"), asked, rng)
+        return drawn if drawn is not None else _at_random(session, query, asked, rng)
     if kind == "top":
         surest = query.order_by(col(Flag.probability).desc(), col(Flag.id)).limit(_LOOKED_AT)
-        found = list(session.execute(surest).scalars())
+        found = list(session.execute(surest, asked).scalars())
     else:
         found = least_certain(session, config, reviewer, now=now, limit=_LOOKED_AT)
     return _unlike(session, found, decided_lately(session, reviewer=reviewer, most=_REMEMBERED))
@@ -152,39 +197,20 @@ def _unlike(session: Session, post_ids: list[int], decided: list[str]) -> int | 
 def least_certain(session: Session, config: Config, reviewer: str, *, now: datetime, limit: int) -> list[int]:
     """The waiting posts on which the classifier is least sure, those next to the threshold, the least sure first."""
     middle = _threshold(session, config)
-    query = sa.select(col(Flag.post_id), col(Flag.probability)).where(*waits_for(reviewer, config, now))
-    above = query.where(col(Flag.probability) >= middle).order_by(col(Flag.probability), col(Flag.id)).limit(limit)
-    below = (
-        query.where(col(Flag.probability) < middle).order_by(col(Flag.probability).desc(), col(Flag.id)).limit(limit)
-    )
-    rows = [*session.execute(above), *session.execute(below)]
+    asked = {**_asked(reviewer, config, now), "middle": middle, "limit": limit}
+    rows = [row for query in _next_to(config.review.readers) for row in session.execute(query, asked)]
     nearest = sorted(rows, key=lambda row: (abs(_log_odds(row.probability) - _log_odds(middle)), row.post_id))
     return [row.post_id for row in nearest[:limit]]
 
 
 def last_verdict(session: Session, reviewer: str, now: datetime) -> Review | None:
     """The verdict that an undo would take back: this person's newest of the last ten minutes, given on the page."""
-    return session.execute(
-        sa.select(Review)
-        .where(
-            col(Review.reviewer) == reviewer,
-            col(Review.via) == "web",
-            col(Review.revoked_at).is_(None),
-            col(Review.created_at) > now - UNDO_WITHIN,
-        )
-        .order_by(col(Review.id).desc())
-        .limit(1)
-    ).scalar()
+    return session.execute(_LAST_VERDICT, {"reviewer": reviewer, "since": now - UNDO_WITHIN}).scalar()
 
 
 def stint(session: Session, reviewer: str, now: datetime) -> Stint:
     """How long this person has been deciding posts without a pause."""
-    times = session.execute(
-        sa.select(col(Review.created_at))
-        .where(col(Review.reviewer) == reviewer)
-        .order_by(col(Review.id).desc())
-        .limit(500)
-    ).scalars()
+    times = session.execute(_TIMES, {"reviewer": reviewer}).scalars()
     begun, posts = now, 0
     for at in times:
         if begun - at > _PAUSE:
@@ -193,13 +219,13 @@ def stint(session: Session, reviewer: str, now: datetime) -> Stint:
     return Stint((now - begun).total_seconds() / 60, posts)
 
 
-def _at_random(session: Session, query: sa.Select[Any], rng: random.Random) -> int | None:
+def _at_random(session: Session, query: sa.Select[int, float], asked: dict[str, Any], rng: random.Random) -> int | None:
     most = session.execute(sa.select(sa.func.max(col(Flag.id)))).scalar() or 0
     pivot = rng.randint(1, max(1, most))
-    after = session.execute(query.where(col(Flag.id) >= pivot).order_by(col(Flag.id)).limit(1)).scalar()
+    after = session.execute(query.where(col(Flag.id) >= pivot).order_by(col(Flag.id)).limit(1), asked).scalar()
     if after is not None:
         return int(after)
-    return session.execute(query.where(col(Flag.id) < pivot).order_by(col(Flag.id).desc()).limit(1)).scalar()
+    return session.execute(query.where(col(Flag.id) < pivot).order_by(col(Flag.id).desc()).limit(1), asked).scalar()
 
 
 def _threshold(session: Session, config: Config) -> float:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from sqlmodel import Session
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -63,7 +64,7 @@ def read(visit: Visit) -> Response:
         kept = posts.get(session, visit.number())
         if kept is None:
             raise HTTPException(404)
-        return _page(visit, kept, 200, "", {})
+        return _page(visit, session, kept, 200, "", {})
 
 
 def decide(visit: Visit) -> Response:
@@ -76,11 +77,11 @@ def decide(visit: Visit) -> Response:
             raise HTTPException(404)
         if visit.field("wording", 12) not in ("", str(kept.post.current_version_id)):
             changed = "The post was edited while you read it. This is the new wording; nothing was stored yet."
-            return _page(visit, kept, 409, changed, typed)
+            return _page(visit, session, kept, 409, changed, typed)
         try:
             decision = _decision(visit, post_id, typed)
         except UsageError as error:
-            return _page(visit, kept, 400, str(error), typed)
+            return _page(visit, session, kept, 400, str(error), typed)
     verdicts.decide(visit.db, decision, now=visit.now)
     desk.release(visit.db, post_id, visit.user.name)
     if visit.field("then", 10) == "stay":
@@ -112,15 +113,16 @@ def _next(visit: Visit) -> Response:
     return visit.go(f"/queue/{post_id}")
 
 
-def _page(visit: Visit, kept: KeptPost, status: int, sentence: str, typed: Mapping[str, Any]) -> Response:
+def _page(
+    visit: Visit, session: Session, kept: KeptPost, status: int, sentence: str, typed: Mapping[str, Any]
+) -> Response:
     blind = blind_for(visit, kept)
     score = None if blind else kept.score
     name = visit.user.name
-    with visit.db.read() as session:
-        other = desk.holder(session, kept.post.id or 0, visit.now)
-        undoable = desk.last_verdict(session, name, visit.now)
-        stint = desk.stint(session, name, visit.now)
-        thread = conversation.before(session, kept.post)
+    other = desk.holder(session, kept.post.id or 0, visit.now)
+    undoable = desk.last_verdict(session, name, visit.now)
+    stint = desk.stint(session, name, visit.now)
+    thread = conversation.before(session, kept.post)
     mine = next((review for review in kept.reviews if review.reviewer == name), None)
     suggested = list(themes_of(score)) if score else []
     return visit.render(
