@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 NEAR = 0.6
 """Share of word pairs that two texts have in common, of all they have, from which they count as near copies."""
@@ -17,10 +17,14 @@ def groups_of(texts: Sequence[str], *, near: float = NEAR) -> list[int]:
 
     Each text joins the first group whose first text is near enough, else it begins one.
     """
+    return list(grouped(texts, near=near))
+
+
+def grouped(texts: Iterable[str], *, near: float = NEAR) -> Iterator[int]:
+    """The same one by one, for those who need not know of all."""
     leaders: list[frozenset[tuple[str, str]]] = []
     places: dict[tuple[str, str], list[int]] = {}
     exact: dict[frozenset[tuple[str, str]], int] = {}
-    groups = []
     for text in texts:
         pairs = _pairs(text)
         group = exact.get(pairs)
@@ -42,8 +46,7 @@ def groups_of(texts: Sequence[str], *, near: float = NEAR) -> list[int]:
                 if len(known) < _COMMON:
                     known.append(group)
         exact.setdefault(pairs, group)
-        groups.append(group)
-    return groups
+        yield group
 
 
 def _pairs(text: str) -> frozenset[tuple[str, str]]:

@@ -1,5 +1,6 @@
 """The reviewer's desk: which post to read next, and that no two people are handed the same one."""
 
+import itertools
 import math
 import random
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from models.flag import Flag
 from models.review import Review
 from models.user import Checkout
 from monitor.config import Config
-from monitor.learning.likeness import groups_of
+from monitor.learning.likeness import grouped
 from monitor.versions import active_row
 from monitor.wordings import decided_lately, texts
 
@@ -102,9 +103,16 @@ def _asked(reviewer: str, config: Config, now: datetime) -> dict[str, Any]:
 
 
 def check_out(
-    db: Database, config: Config, reviewer: str, *, now: datetime, rng: random.Random | None = None
+    db: Database,
+    config: Config,
+    reviewer: str,
+    *,
+    now: datetime,
+    rng: random.Random | None = None,
+    done: int | None = None,
 ) -> int | None:
-    """Choose the next post for this person and put it on their desk; None when nothing waits.
+    """Choose the next post for this person and put it on their desk, in place of the one that is ``done``; None when
+    nothing waits.
 
     What is on a desk is offered to nobody, its owner included, until ``review.checkout_s`` have passed: so a post that
     was skipped comes again later.
@@ -112,6 +120,8 @@ def check_out(
     with db.write() as session:
         connection = session.connection()
         connection.execute(sa.delete(Checkout).where(col(Checkout.until) <= now))
+        if done is not None:
+            connection.execute(_off_desk(done, reviewer))
         for _ in range(5):
             post_id = choose(session, config, reviewer, now=now, rng=rng or random.Random())
             if post_id is None:
@@ -135,9 +145,11 @@ def hold(db: Database, config: Config, post_id: int, reviewer: str, *, now: date
 def release(db: Database, post_id: int, reviewer: str) -> None:
     """Take a post off somebody's desk."""
     with db.write() as session:
-        session.connection().execute(
-            sa.delete(Checkout).where(col(Checkout.post_id) == post_id, col(Checkout.reviewer) == reviewer)
-        )
+        session.connection().execute(_off_desk(post_id, reviewer))
+
+
+def _off_desk(post_id: int, reviewer: str) -> sa.Delete:
+    return sa.delete(Checkout).where(col(Checkout.post_id) == post_id, col(Checkout.reviewer) == reviewer)
 
 
 def holder(session: Session, post_id: int, now: datetime) -> Checkout | None:
@@ -188,9 +200,9 @@ def _unlike(session: Session, post_ids: list[int], decided: list[str]) -> int | 
     """The first of the posts that is no near copy of these texts; the first of all when every one is."""
     read = texts(session, post_ids)
     offered = [post_id for post_id in post_ids if post_id in read]
-    groups = groups_of([*decided, *(read[post_id] for post_id in offered)])
-    known = set(groups[: len(decided)])
-    fresh = (post_id for post_id, group in zip(offered, groups[len(decided) :], strict=True) if group not in known)
+    groups = grouped([*decided, *(read[post_id] for post_id in offered)])
+    known = set(itertools.islice(groups, len(decided)))
+    fresh = (post_id for post_id, group in zip(offered, groups, strict=True) if group not in known)
     return next(fresh, offered[0] if offered else None)
 
 

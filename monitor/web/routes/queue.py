@@ -83,10 +83,10 @@ def decide(visit: Visit) -> Response:
         except UsageError as error:
             return _page(visit, session, kept, 400, str(error), typed)
     verdicts.decide(visit.db, decision, now=visit.now)
-    desk.release(visit.db, post_id, visit.user.name)
     if visit.field("then", 10) == "stay":
+        desk.release(visit.db, post_id, visit.user.name)
         return visit.go(f"/posts/{post_id}", f"Stored: {decision.verdict.value}.")
-    return _next(visit)
+    return _next(visit, done=post_id)
 
 
 def undo(visit: Visit) -> Response:
@@ -106,8 +106,8 @@ def blind_for(visit: Visit, kept: KeptPost) -> bool:
     return visit.config.review.blind and not decided and not visit.may("lead")
 
 
-def _next(visit: Visit) -> Response:
-    post_id = desk.check_out(visit.db, visit.config, visit.user.name, now=visit.now)
+def _next(visit: Visit, done: int | None = None) -> Response:
+    post_id = desk.check_out(visit.db, visit.config, visit.user.name, now=visit.now, done=done)
     if post_id is None:
         return visit.go("/queue", "Nothing else waits for you.")
     return visit.go(f"/queue/{post_id}")
