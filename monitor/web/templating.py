@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import datetime
+from functools import cache
 from importlib.resources import files
 from urllib.parse import urlsplit
 
@@ -12,8 +13,9 @@ from models.clock import utcnow
 STATIC = files("monitor.web") / "static"
 
 
+@cache
 def environment() -> jinja2.Environment:
-    """The environment: autoescaping on, an unknown name is an error."""
+    """The environment, one for the process: autoescaping on, an unknown name is an error."""
     env = jinja2.Environment(
         loader=jinja2.PackageLoader("monitor.web", "templates"),
         autoescape=True,
@@ -26,6 +28,12 @@ def environment() -> jinja2.Environment:
         env.filters[written.__name__] = written
     env.globals["static"] = static_url
     return env
+
+
+def read_all(env: jinja2.Environment) -> None:
+    """Have all templates compiled, or else who asks for a page first waits for it, some tens of milliseconds."""
+    for name in env.list_templates(extensions=["html"]):
+        env.get_template(name)
 
 
 def static_url(name: str) -> str:

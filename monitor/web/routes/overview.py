@@ -23,6 +23,7 @@ from monitor.web import tiles
 from monitor.web.charts import columns, shares
 from monitor.web.page import Page, Visit
 from monitor.web.shared import Shared
+from monitor.web.templating import read_all
 
 TOP = 9
 MOST_BROKEN = 6
@@ -83,6 +84,7 @@ def counted(visit: Visit) -> Overview:
 
 def prepare(shared: Shared) -> None:
     """Have what takes long worked out, so that who comes first need not wait for it."""
+    shared.slow.get("templates", lambda: read_all(shared.templates))
     warm(shared)
     with shared.db.read() as session:
         figures_of(shared, active_row(session))
