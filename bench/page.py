@@ -6,7 +6,9 @@
 
 Asks a served page over HTTP, one request after another, with other posts, words and offices each time: the GET routes
 as the application has them, searches of many kinds, the queue's decide-and-next, the first byte of exports, and the
-JSON API. Ends with 1 when a page breaks the promise: 95 of 100 requests within 100 ms, no page over 150 kB.
+JSON API. Beside the time it tells the median of the processor time and of the statements a request takes, which depend
+less on what else the machine does. Ends with 1 when a page breaks the promise: 95 of 100 requests within 100 ms, no
+page over 150 kB.
 """
 
 import argparse
@@ -14,6 +16,7 @@ import asyncio
 import itertools
 import math
 import random
+import statistics
 import sys
 import tempfile
 import time
@@ -99,6 +102,10 @@ class Line:
     name: str
     times: list[float] = field(default_factory=list)
     """Milliseconds."""
+    cpu: list[float] = field(default_factory=list)
+    """Milliseconds of the processor, with the asking and whatever is worked out behind the pages meanwhile."""
+    statements: list[int] = field(default_factory=list)
+    """What the database was asked, beginnings of transactions included."""
     most_bytes: int = 0
     faults: set[int] = field(default_factory=set)
 
@@ -112,11 +119,39 @@ class Line:
         return self.percentile(0.95) > MOST_MS or self.most_bytes > MOST_KB * 1000 or bool(self.faults)
 
 
+class Meter:
+    """What a request takes, from ``start`` to ``note``; one request at a time."""
+
+    def __init__(self, db: Database) -> None:
+        self._asked = 0
+        sa.event.listen(db.engine, "before_cursor_execute", self._count)
+
+    def start(self) -> None:
+        """A request begins."""
+        self._began = time.perf_counter(), time.process_time(), self._asked
+
+    def note(self, line: Line, status: int, size: int) -> None:
+        """It has been answered."""
+        clock, cpu, asked = self._began
+        line.times.append((time.perf_counter() - clock) * 1000)
+        line.cpu.append((time.process_time() - cpu) * 1000)
+        line.statements.append(self._asked - asked)
+        line.most_bytes = max(line.most_bytes, size)
+        if status >= 400:
+            line.faults.add(status)
+
+    def _count(self, *_: object) -> None:
+        self._asked += 1
+
+
 class Asker:
     """Somebody who is logged in and asks for pages."""
 
-    def __init__(self, client: httpx.AsyncClient, session_token: str, api_token: str, repeat: int) -> None:
+    def __init__(
+        self, client: httpx.AsyncClient, meter: Meter, session_token: str, api_token: str, repeat: int
+    ) -> None:
         self.client = client
+        self.meter = meter
         self.repeat = repeat
         self.form_token = form_token(session_token)
         self._headers = {"Cookie": f"{COOKIE}={session_token}"}
@@ -135,7 +170,7 @@ class Asker:
         line = Line("POST /queue/{id} and the next post")
         for number, post_id in enumerate(waiting[: self.repeat]):
             verdict = {"verdict": "confirmed"} if number % 2 else {"verdict": "rejected", "reason": "news"}
-            started = time.perf_counter()
+            self.meter.start()
             answer = await self.client.post(
                 f"/queue/{post_id}", data={"token": self.form_token, **verdict}, headers=self._headers
             )
@@ -143,27 +178,20 @@ class Asker:
             if answer.status_code == 303:
                 answer = await self.client.get(answer.headers["location"], headers=self._headers)
                 size = len(answer.content)
-            _note(line, started, answer.status_code, size)
+            self.meter.note(line, answer.status_code, size)
         return line
 
     async def _once(self, line: Line, path: str) -> None:
         headers = self._api if path.startswith("/api/") else self._headers
-        started = time.perf_counter()
+        self.meter.start()
         async with self.client.stream("GET", path, headers=headers) as answer:
             if "export" in path:  # as long as it is: what counts is that it begins
                 async for _ in answer.aiter_raw():
                     break
-                _note(line, started, answer.status_code, 0)
+                self.meter.note(line, answer.status_code, 0)
                 return
             size = len(await answer.aread())
-        _note(line, started, answer.status_code, 0 if path.startswith("/api/") else size)
-
-
-def _note(line: Line, started: float, status: int, size: int) -> None:
-    line.times.append((time.perf_counter() - started) * 1000)
-    line.most_bytes = max(line.most_bytes, size)
-    if status >= 400:
-        line.faults.add(status)
+        self.meter.note(line, answer.status_code, 0 if path.startswith("/api/") else size)
 
 
 @dataclass
@@ -222,7 +250,7 @@ async def measure(db: Database, url: str, repeat: int, only: str) -> tuple[list[
     config.database.url, config.web.port = url, 0
     lines, unknown = [], []
     async with serving(db, config) as address, httpx.AsyncClient(base_url=address, timeout=120) as client:
-        asker = Asker(client, sessions.start(db, user, now=now), apitokens.make(db, NAME, now=now), repeat)
+        asker = Asker(client, Meter(db), sessions.start(db, user, now=now), apitokens.make(db, NAME, now=now), repeat)
         with db.read() as session:
             samples = Samples(session, repeat)
             waiting = samples.waiting()
@@ -259,14 +287,16 @@ def _api(prefix: str) -> list[tuple[str, list[str]]]:
 def report(db: Database, lines: list[Line], unknown: list[str]) -> bool:
     """Print it. Whether a promise is broken."""
     kind = "SQLite" if db.is_sqlite else "PostgreSQL"
-    print(f"\n{kind}\n{'p50 ms':>8} {'p95 ms':>8} {'kB':>7}  page")
+    print(f"\n{kind}\n{'p50 ms':>8} {'p95 ms':>8} {'CPU ms':>7} {'asked':>5} {'kB':>7}  page")
     for line in lines:
         middle, high, size = line.percentile(0.5), line.percentile(0.95), line.most_bytes / 1000
+        cpu, asked = statistics.median(line.cpu), statistics.median(line.statements)
         mark = "!" if line.broken else " "
         faults = f"  answered {', '.join(map(str, sorted(line.faults)))}" if line.faults else ""
-        print(f"{middle:8.1f} {high:8.1f} {size or math.nan:7.1f} {mark}{line.name}{faults}".replace("nan", "  –"))
+        figures = f"{middle:8.1f} {high:8.1f} {cpu:7.1f} {asked:5.0f} {size or math.nan:7.1f}".replace("nan", "  –")
+        print(f"{figures} {mark}{line.name}{faults}")
     for path in unknown:
-        print(f"{'':26}{path} was not measured: no values for its parameters")
+        print(f"{'':40}{path} was not measured: no values for its parameters")
     return any(line.broken for line in lines)
 
 
