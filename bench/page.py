@@ -161,6 +161,7 @@ class Asker:
         """Ask for these in turn, the first one once more beforehand: a template is read at its first use."""
         line = Line(name)
         await self._once(Line(name), paths[0])
+        await _quiet()
         for path in itertools.islice(itertools.cycle(paths), max(self.repeat, len(paths))):
             await self._once(line, path)
         return line
@@ -168,6 +169,7 @@ class Asker:
     async def decide_and_next(self, waiting: list[int]) -> Line:
         """The verdict, and the page of the next post that it leads to."""
         line = Line("POST /queue/{id} and the next post")
+        await _quiet()
         for number, post_id in enumerate(waiting[: self.repeat]):
             verdict = {"verdict": "confirmed"} if number % 2 else {"verdict": "rejected", "reason": "news"}
             self.meter.start()
@@ -192,6 +194,15 @@ class Asker:
                 return
             size = len(await answer.aread())
         self.meter.note(line, answer.status_code, 0 if path.startswith("/api/") else size)
+
+
+async def _quiet(most_s: float = 60) -> None:
+    """Wait for what a page has worked out behind it, the classifier's figures or a comparison, to end."""
+    until = time.monotonic() + most_s
+    used = -1.0
+    while time.process_time() - used > 0.02 and time.monotonic() < until:
+        used = time.process_time()
+        await asyncio.sleep(0.1)
 
 
 @dataclass
