@@ -51,7 +51,7 @@ def show(visit: Visit) -> Response:
             meant = {**asked.typed, **({"after": after} if after else {})}
             if dict(visit.query) != meant and len(shared) <= _LONGEST_REDIRECT:
                 return RedirectResponse(shared, 303)  # without empty parameters, names as numbers: to be shared
-            by = way(session, wanted)
+            by = None if wanted.sort is Sort.RELEVANCE else way(session, wanted)
             page = posts.page(session, wanted, after=after, limit=LISTED, by=by, explained=True)
             hits = [_hit(visit, kept, wanted) for kept in page.posts]
             next_ = asked.url(after=page.after) if page.after else ""
