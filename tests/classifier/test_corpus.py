@@ -10,7 +10,7 @@ from classifier.examples import CORPUS, TRAINING_FILES
 
 # Below these a change has made the classifier worse: raise them when it has become better.
 LEAST_ON_FUNCTIONAL = 0.84
-LEAST_F1_ON_FROZEN = 0.81
+LEAST_F1_ON_FROZEN = 0.83
 
 
 def test_the_corpus_has_the_size_and_balance_that_was_promised():
@@ -35,7 +35,9 @@ def test_the_functional_suite_has_thirty_functions_of_twelve_cases_kept_out_of_t
 
 
 def test_no_row_names_a_politician_of_the_years_it_speaks_of():
-    names = re.compile(r"\b(Trump|Biden|Obama|Merkel|Clinton|Harris|DeSantis|Arpaio|Homan|Noem|Orb[aá]n|Reagan|Laken)\b", re.I)
+    names = re.compile(
+        r"\b(Trump|Biden|Obama|Reagan|Merkel|Orb[aá]n|Clinton|Harris|DeSantis|Arpaio|Homan|Noem|Laken)\b", re.IGNORECASE
+    )
     texts = [row.text for rows in (classifier.load_corpus(), classifier.load_frozen()) for row in rows]
     assert [text for text in texts if names.search(text)] == []
 
