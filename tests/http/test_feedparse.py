@@ -1,6 +1,7 @@
 """Feeds are parsed in children that a hostile feed can neither leave, nor fill, nor hold for long."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -50,7 +51,8 @@ def children() -> set[int]:
     """Our direct child processes, living or not yet waited for."""
     pids = set()
     for task in Path("/proc/self/task").iterdir():
-        pids.update(map(int, (task / "children").read_text().split()))
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a thread of an earlier test may just end
+            pids.update(map(int, (task / "children").read_text().split()))
     return pids
 
 
