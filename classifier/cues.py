@@ -10,11 +10,11 @@ to short posts of tags whose word pairs were never seen.
 
 from __future__ import annotations
 
-import itertools
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 
 from classifier.terms import Terms
-from classifier.tokens import ENDS
+from classifier.tokens import ENDS, QUOTE
 
 _NEAR = 14
 """Words between two cues of a pair, at most: farther apart they seldom have to do with each other."""
@@ -65,16 +65,19 @@ def cues_of(words: Sequence[str], terms: Terms) -> dict[str, Ranges]:
     if not found:
         return {"nobody": (), "no frame": ()}
     found.sort()
-    sentences, quotes = _sentences_and_quotes(words)
+    ends = [i for i, word in enumerate(words) if word[0] in ENDS]
+    sentences = [bisect_left(ends, start) for start, _, _ in found]
+    quotes = _quotes(words) if QUOTE in words else ()
     cues: dict[str, Ranges] = {}
     for k, (start, end, name) in enumerate(found):
         here = ((start, end),)
         cues.setdefault(name, here)
         if quotes and any(low < start < high for low, high in quotes):
             cues.setdefault(name + ":quoted", here)
-        sentence, last = sentences[start], end + _NEAR
-        for later, later_end, other in itertools.islice(found, k + 1, None):
-            if later > last or sentences[later] != sentence:
+        sentence, last = sentences[k], end + _NEAR
+        for place in range(k + 1, len(found)):
+            later, later_end, other = found[place]
+            if later > last or sentences[place] != sentence:
                 break
             if later >= end and other != name:
                 pair = f"{name}>{other}"
@@ -101,23 +104,19 @@ def in_words(name: str) -> str:
     return quoted + whole.replace("_", " ").replace(">", ", then ")
 
 
-def _sentences_and_quotes(words: Sequence[str]) -> tuple[list[int], list[tuple[int, int]]]:
-    """Return the sentence number of each token, and where quotations begin and end."""
-    sentence, open_quote = 0, -1
-    sentences: list[int] = []
+def _quotes(words: Sequence[str]) -> list[tuple[int, int]]:
+    """Return where quotations begin and end."""
     quotes: list[tuple[int, int]] = []
+    begun = -1
     for i, word in enumerate(words):
-        sentences.append(sentence)
-        first = word[0]
-        if first in ENDS:
-            sentence += 1
-        elif first == '"':
-            if open_quote >= 0 and i - open_quote <= _LONGEST_QUOTE:
-                quotes.append((open_quote, i))
-                open_quote = -1
-            else:
-                open_quote = i
-    return sentences, quotes
+        if word != QUOTE:
+            continue
+        if begun >= 0 and i - begun <= _LONGEST_QUOTE:
+            quotes.append((begun, i))
+            begun = -1
+        else:
+            begun = i
+    return quotes
 
 
 def _of_the_whole(cues: Mapping[str, Ranges]) -> dict[str, Ranges]:

@@ -99,10 +99,8 @@ class Terms:
         """Return ``(first, end, cue)`` for the terms among ``words``; the longest phrase of a cue at a word wins."""
         found: list[tuple[int, int, str]] = []
         patterns, length = self.patterns, len(words)
-        for i, starting in enumerate(map(self.starting.__getitem__, words)):
-            if starting is None:
-                continue
-            cues, phrases, seconds = starting
+        starting = map(self.starting.__getitem__, words)
+        for i, (cues, phrases, seconds) in [(i, start) for i, start in enumerate(starting) if start is not None]:
             seen: dict[str, int] = {}
             if phrases and i + 1 < length and not seconds.isdisjoint(patterns[words[i + 1]]):
                 for cue, more in phrases:
@@ -115,7 +113,9 @@ class Terms:
                     else:
                         seen[cue] = end
                 found += [(i, end, cue) for cue, end in seen.items()]
-            found += [(i, i + 1, cue) for cue in cues if cue not in seen]
+            for cue in cues:
+                if cue not in seen:
+                    found.append((i, i + 1, cue))
         return found
 
     def plain_words(self) -> tuple[frozenset[str], frozenset[str]]:

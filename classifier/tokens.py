@@ -10,6 +10,7 @@ from typing import NamedTuple
 _TOKEN = re.compile(r"""\w+(?:'\w+)*|[!?]+|(?<=\w\w)\.+(?=[\s"')\]]|$)|:(?=\s)|"|\n[ \t]*\n\s*|#""")
 ENDS = frozenset((".", "!", "?", "\n"))
 
+QUOTE = '"'
 
 EMPTY_LINE = "\n\n"
 """The token of any number of empty lines. No token holds a blank, so that two make a pair with one between them."""
