@@ -89,8 +89,9 @@ def test_unknown_names_take_as_long_as_known_ones(db, costly_hash):
             begun = time.process_time()
             users.fits(user, "wrong words in a row")
             took[which].append(time.process_time() - begun)
-    one, other = (statistics.median(times) for times in took.values())
-    assert abs(one - other) / other < 0.05
+    # Each pair was taken at once, so that a machine that is slow for a while is slow for both.
+    ratios = [known / unknown for known, unknown in zip(took["known"], took["unknown"], strict=True)]
+    assert abs(statistics.median(ratios) - 1) < 0.05
 
 
 @pytest.mark.parametrize("guesses", [100, pytest.param(1000, marks=pytest.mark.slow)])
