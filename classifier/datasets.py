@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from classifier.tables import TableError, delimited, rows_of
+from classifier.tables import TABLES, TableError, delimited, rows_of
 from classifier.values import Example
+
+_NAMED = (*TABLES, ".jsonl", ".ndjson")
+"""Endings that say what a file of rows is; of any other it is taken for CSV, the commonest form of public sets."""
 
 LOW_WEIGHT = 0.1
 """Weight of an imported row against 1 for a corpus row: measured on real posts, such sets otherwise do harm."""
@@ -88,7 +91,7 @@ def _hatexplain(path: Path, _: Mapping[str, int]) -> Iterator[tuple[str, int]]:
 
 
 def _generic(path: Path, labels: Mapping[str, int]) -> Iterator[tuple[str, int]]:
-    for line, row in rows_of(path):
+    for line, row in rows_of(path) if path.suffix.lower() in _NAMED else delimited(path, ","):
         text, label = _field(row, path, line, "text"), _field(row, path, line, "label")
         mapped = labels.get(label, {"0": 0, "1": 1}.get(label))
         if mapped is None:

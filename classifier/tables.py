@@ -18,7 +18,7 @@ class TableError(ValueError):
 
 
 def rows_of(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Give each row and its line number; the ending of the name says the format, JSON lines where it says none.
+    """Give each row and its line number: of a table where the ending of the name says so, else of JSON lines.
 
     Raises TableError.
     """

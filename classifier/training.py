@@ -35,8 +35,8 @@ _TEST_MARGIN = 1.0
 _FOLDS = 5
 _THEME_FOLDS = 1
 _FINE, _ROUGH = 1e-2, 3e-1
-"""How near the optimum a fit comes: decisions within some thousandths of it, or within what no figure shows in a third
-of the time."""
+"""How near the optimum a fit comes: decisions within some thousandths of it, or within what no figure shows in less
+than half of the time."""
 
 
 class TrainingError(ValueError):
@@ -257,10 +257,8 @@ class _Learner:
         features = self._known(docs, letters=False).features
         labels = np.array([self.examples[self.docs[d].example].label for d in docs])
         weight = self.shares[[self.docs[d].example for d in docs]]
-        scale = _contrast(features[docs], labels, self.settings.contrast)
-        coefficients, bias = self._regression(
-            _scaled(features[docs], scale), labels, weight, self.settings.strength, _ROUGH
-        )
+        scaled, scale = _contrasted(features[docs], labels, self.settings.contrast)
+        coefficients, bias = self._regression(scaled, labels, weight, self.settings.strength, _ROUGH)
         decisions: Floats = features @ (coefficients * scale) + bias
         return decisions[:, None]
 
@@ -342,8 +340,7 @@ class _Learner:
         """
         from scipy import sparse
 
-        scale = _contrast(features, labels, self.settings.contrast)
-        once = _scaled(features, scale)
+        once, scale = _contrasted(features, labels, self.settings.contrast)
         twice = sparse.hstack([once, sparse.diags(implied.astype(float)) @ once]).tocsr()
         coefficients, bias = self._regression(twice, labels, weight, self.settings.strength, _FINE)
         plain, more = np.split(coefficients, 2)
@@ -372,24 +369,21 @@ class _Learner:
         return fit.coef_[0], float(fit.intercept_[0])
 
 
-def _contrast(features: Any, labels: Any, share: float) -> Floats:
-    """Return what to scale each feature by: more the more unequally it occurs among matches and others; 1 on average.
+def _contrasted(features: Any, labels: Any, share: float) -> tuple[Any, Floats]:
+    """Return the features scaled, and each one's scale: more the more unequally it occurs among matches and others.
 
-    Wang and Manning, Baselines and Bigrams, 2012, who put the ratio in place of the feature and let ``share`` mix both.
+    1 on average. Wang and Manning, Baselines and Bigrams, 2012, put the ratio in place of the feature; ``share`` says
+    how much of it is mixed in.
     """
+    from scipy import sparse
+
     size = abs(features)
     once = float(np.median(size.data)) if size.nnz else 1.0
     sums = [np.asarray(size[labels == label].sum(axis=0)).ravel() + once for label in (1, 0)]
     ratio = np.abs(np.log(sums[0] / sums[0].sum()) - np.log(sums[1] / sums[1].sum()))
     average = float(np.average(ratio, weights=sums[0] + sums[1]))
     scale: Floats = (1 - share) + share * ratio / average if average else np.ones(len(ratio))
-    return scale
-
-
-def _scaled(features: Any, scale: Floats) -> Any:
-    from scipy import sparse
-
-    return (features @ sparse.diags(scale)).tocsr()
+    return (features @ sparse.diags(scale)).tocsr(), scale
 
 
 def _platt(decisions: Floats, labels: Floats, weight: Floats) -> tuple[float, float]:

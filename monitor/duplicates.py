@@ -9,7 +9,7 @@ from models.post import Post
 from monitor.learning.likeness import groups_of
 from monitor.postfilter import PostFilter, statement
 from monitor.posts import KeptPost, load
-from monitor.wordings import texts
+from monitor.posttexts import texts
 
 _WORD = re.compile(r"[^\W\d_]{4,}")
 _ASKED = 6

@@ -19,8 +19,8 @@ from models.review import Review
 from models.user import Checkout
 from monitor.config import Config
 from monitor.learning.likeness import grouped
+from monitor.posttexts import decided_lately, texts
 from monitor.versions import active_row
-from monitor.wordings import decided_lately, texts
 
 MOST_COUNTED = 500
 """Waiting posts are counted up to here; more are told as “more than”."""

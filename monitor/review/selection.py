@@ -14,9 +14,9 @@ from models.flag import Flag
 from models.post import Authorship, Post, PostVersion
 from models.review import Review
 from monitor.learning.likeness import groups_of
+from monitor.posttexts import decided_lately
 from monitor.scoring import TEST_PLATFORM
 from monitor.versions import Active
-from monitor.wordings import decided_lately
 
 TOP_SHARE = 0.2
 """Share of the surest flags in what is offered: they are what people came for."""

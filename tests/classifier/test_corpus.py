@@ -9,7 +9,7 @@ from classifier import REASONS, THEMES, CorpusError, DatasetError, TermError, im
 from classifier.examples import CORPUS, TRAINING_FILES
 
 # Below these a change has made the classifier worse: raise them when it has become better.
-LEAST_ON_FUNCTIONAL = 0.84
+LEAST_ON_FUNCTIONAL = 0.87
 LEAST_F1_ON_FROZEN = 0.83
 
 

@@ -29,6 +29,8 @@ def test_scores_come_one_line_for_each_line_and_bad_lines_are_named(sheriffwatch
     code, out, err = sheriffwatch("classifier", "score", str(file))
     assert code == 1
     first, second = map(json.loads, out.splitlines())
+    shown = {"id", "probability", "flagged", "alert", "themes", "reasons", "lang", "passage", "disguise"}
+    assert set(first) == shown
     assert (first["lang"], first["passage"], first["disguise"]) == ("en", [0, 47], [])
     assert (first["id"], first["flagged"], second["id"], second["flagged"]) == ("a", True, 6, False)
     assert [line.split(": ", 1)[1] for line in err.splitlines()] == [

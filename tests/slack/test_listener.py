@@ -1,6 +1,7 @@
 """“sheriffwatch slack listen” with signed requests: a process with a port of its own, and what strangers send to it."""
 
 import contextlib
+import http.client
 import json
 import signal
 import socket
@@ -62,6 +63,22 @@ def send(client, body, *, secret="very secret", at=None, **headers):
     return client.post("/slack/interactive", content=body, headers=signed)
 
 
+def announced(client, body, *, secret="very secret"):
+    """The answer to a body of which only the headers are sent: the refusal of a large one waits for no more.
+
+    Sent in full it may be lost: the door shuts while the megabytes still come, and their reset overtakes the answer.
+    """
+    at = int(time.time())
+    connection = http.client.HTTPConnection(client.base_url.host, client.base_url.port, timeout=10)
+    connection.putrequest("POST", "/slack/interactive")
+    connection.putheader("Content-Length", str(len(body)))
+    connection.putheader("X-Slack-Request-Timestamp", str(at))
+    connection.putheader("X-Slack-Signature", sign(secret, at, body))
+    connection.endheaders()
+    with contextlib.closing(connection), connection.getresponse() as answer:
+        return httpx.Response(answer.status)
+
+
 def test_a_signed_press_is_done_and_shown_and_a_forged_one_leaves_no_trace(room, listener):
     body = urlencode({"payload": json.dumps(room.pressed("triage_confirm"))}).encode()
     now = int(time.time())
@@ -70,12 +87,10 @@ def test_a_signed_press_is_done_and_shown_and_a_forged_one_leaves_no_trace(room,
         send(listener, body, at=now - 301),
         send(listener, body, at=now + 310),
         send(listener, body, **{"X-Slack-Signature": ""}),
+        announced(listener, b"payload=" + b"a" * 3_000_000),
         listener.post("/slack/interactive", content=body),
     ]
     assert [answer.status_code for answer in forged] == [401] * len(forged)
-    # The door is shut while the megabytes still come, and the reset this causes may overtake the refusal.
-    with contextlib.suppress(httpx.TransportError):
-        assert send(listener, b"payload=" + b"a" * 3_000_000).status_code == 401
     with room.db.read() as session:
         assert session.execute(sa.select(sa.func.count()).select_from(Review)).scalar() == 0
         assert session.execute(sa.select(sa.func.count()).select_from(Event)).scalar() == 0
