@@ -7,7 +7,8 @@ from sqlmodel import Session, col
 
 from models.post import Post
 from monitor.learning.likeness import groups_of
-from monitor.postfilter import PostFilter, statement
+from monitor.postfilter import PostFilter
+from monitor.postquery import statement
 from monitor.posts import KeptPost, load
 from monitor.posttexts import texts
 

@@ -14,7 +14,8 @@ from models.post import Post
 from models.savedsearch import SavedSearch
 from monitor.config import Config
 from monitor.errors import UsageError
-from monitor.postfilter import FIELDS, PostFilter, Sort, statement
+from monitor.postfilter import FIELDS, PostFilter, Sort
+from monitor.postquery import statement
 from monitor.posts import get
 
 MOST_NAME = 80

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from models import Post
-from monitor import posts
+from monitor import finding
 from monitor.patience import patience
 from monitor.postfilter import PostFilter
 from tests.monitor.made_posts import make_office, make_post
@@ -29,7 +29,7 @@ def test_what_takes_too_long_is_broken_off_and_the_session_goes_on(db):
         assert session.execute(sa.select(sa.func.count()).select_from(Post)).scalar_one() == 1
         assert session.execute(sa.text(LONGER)).scalar_one() == 300_000, "nothing else is broken off"
         with patience(session, 20) as told:
-            assert posts.count(session, PostFilter(), most=5, within_s=20) == 1
+            assert finding.count(session, PostFilter(), most=5, within_s=20) == 1
         assert not told.spent
     assert time.monotonic() - begun < 10
 
@@ -40,7 +40,7 @@ def test_another_fault_is_not_taken_for_it(db):
 
 
 async def test_a_search_whose_count_takes_too_long_still_shows_its_posts(db, log_in, monkeypatch):
-    monkeypatch.setattr("monitor.posts.count", lambda *_, **__: None)
+    monkeypatch.setattr("monitor.finding.count", lambda *_, **__: None)
     with db.write() as session:
         office = make_office(session)
         for number in range(30):

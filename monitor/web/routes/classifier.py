@@ -1,5 +1,6 @@
 """The classifier's versions, for leads: compare, put on duty, take back, pin; retrain in the background."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from sqlmodel import Session
@@ -17,13 +18,22 @@ from monitor.web.page import Page, Visit
 from monitor.web.routes.overview import figures_of
 
 MOST_VERSIONS = 50
-LABELS_KEPT_S = 60.0
+LABELS_KEPT_S, MANY_LABELS_KEPT_S = 60.0, 900.0
 LABELS_WAIT_S = 0.3
 """How long counting few labels may keep the page; it reads the text of each. Nobody waits for many."""
 COMPARED_KEPT_S = 900.0
 COMPARE_WAIT_S = 0.3
 """How long a comparison may keep the page; after that the page asks again by itself."""
 MOST_FLIPS = 25
+
+
+@dataclass(frozen=True)
+class LabelCount:
+    """How many labels there are to learn from."""
+
+    agreed: int
+    matches: int
+    undecided: int
 
 
 def show(visit: Visit) -> Response:
@@ -129,8 +139,12 @@ def _page(visit: Visit, status: int = 200, sentence: str = "") -> Response:
         flips = _flips(session, last.report) if last else []
         many = labels.plenty(session, visit.config.learning.least_labels)
     figures, trouble = figures_of(visit.shared, row)
-    wait_s = 0.0 if many else LABELS_WAIT_S
-    found = visit.shared.slow.get("labels", lambda: _labels(visit), keep_s=LABELS_KEPT_S, wait_s=wait_s)
+    found = visit.shared.slow.get(
+        "labels",
+        lambda: _labels(visit),
+        keep_s=MANY_LABELS_KEPT_S if many else LABELS_KEPT_S,
+        wait_s=0.0 if many else LABELS_WAIT_S,
+    )
     rules = visit.config.learning
     return visit.render(
         "classifier.html",
@@ -148,7 +162,7 @@ def _page(visit: Visit, status: int = 200, sentence: str = "") -> Response:
         found=found,
         needed=rules.least_labels,
         rules=rules,
-        enough=found is None or len(found.agreed) >= rules.least_labels,
+        enough=found is None or found.agreed >= rules.least_labels,
         pinned=next((version.version for version in rows if version.pinned_at), ""),
         configured=visit.config.classifier.version,
     )
@@ -162,9 +176,10 @@ def _change(visit: Visit, change: Any) -> Response:
     return visit.go("/classifier", f"{row.version} is on duty. Running processes take it up at their next pass.")
 
 
-def _labels(visit: Visit) -> labels.Labels:
+def _labels(visit: Visit) -> LabelCount:
     with visit.db.read() as session:
-        return labels.gather(session, visit.config.learning)
+        found = labels.gather(session, visit.config.learning)
+    return LabelCount(len(found.agreed), found.matches, found.undecided)
 
 
 def _compared(visit: Visit, before: str, after: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, Response, StreamingResponse
 
 from models.user import UserRole
-from monitor import exports, posts
+from monitor import exports, finding
 from monitor.errors import UsageError
 from monitor.exports import Format
 from monitor.posts import KeptPost
@@ -40,7 +40,7 @@ def download(visit: Visit) -> Response:
     with visit.db.read() as session:
         asked = Asked.of({name: visit.field(name) for name in visit.form}).settle(session)
         wanted = wanted_by(visit, asked)
-        if format_ is Format.XLSX and (posts.count(session, wanted, most=MOST_IN_WORKBOOK) or 0) > MOST_IN_WORKBOOK:
+        if format_ is Format.XLSX and (finding.count(session, wanted, most=MOST_IN_WORKBOOK) or 0) > MOST_IN_WORKBOOK:
             raise UsageError(f"These are more than {MOST_IN_WORKBOOK:,} posts. Take CSV, or narrow the search.")
     rows = (_seen(visit, kept) for kept in exports.found(visit.db, wanted))
     name = f"sheriffwatch-posts-{visit.now:%Y-%m-%d}.{format_.value}"

@@ -8,7 +8,8 @@ from models.review import Verdict
 from models.user import UserRole
 from monitor import lookup, posts, savedsearches, search
 from monitor.errors import UsageError
-from monitor.postfilter import PostFilter, Sort, way
+from monitor.finding import Counting
+from monitor.postfilter import PostFilter, Sort
 from monitor.posts import KeptPost
 from monitor.review.verdicts import agreed
 from monitor.telling import Piece, excerpt_of
@@ -19,8 +20,10 @@ from monitor.web.veil import is_severe
 
 LISTED = 25
 MOST_COUNTED = 1000
-COUNTED_S = 0.03
+COUNTED_S = 0.02
 """Seconds that counting may take; what takes longer is told as “more than” what the page shows."""
+COUNTED_BY_S = 0.04
+"""A page that took long to find its posts counts the less: by then, after the request came, counting ends."""
 MOST_SAVED_SHOWN = 12
 _LONGEST_REDIRECT = 2000
 
@@ -51,12 +54,11 @@ def show(visit: Visit) -> Response:
             meant = {**asked.typed, **({"after": after} if after else {})}
             if dict(visit.query) != meant and len(shared) <= _LONGEST_REDIRECT:
                 return RedirectResponse(shared, 303)  # without empty parameters, names as numbers: to be shared
-            by = None if wanted.sort is Sort.RELEVANCE else way(session, wanted)
-            page = posts.page(session, wanted, after=after, limit=LISTED, by=by, explained=True)
+            counting = Counting(MOST_COUNTED, COUNTED_S, by=visit.began + COUNTED_BY_S)
+            page = posts.page(session, wanted, after=after, limit=LISTED, counting=counting, explained=True)
             hits = [_hit(visit, kept, wanted) for kept in page.posts]
             next_ = asked.url(after=page.after) if page.after else ""
-            more = bool(after or page.after)
-            count = posts.count(session, wanted, most=MOST_COUNTED, within_s=COUNTED_S, by=by) if more else len(hits)
+            count = page.count
         except UsageError as error:
             trouble = str(error)
             unclear = error if isinstance(error, AmbiguousError) else None

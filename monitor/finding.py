@@ -1,0 +1,270 @@
+"""Which posts are wanted, page by page: their ids in the wanted order, and how many there are."""
+
+import math
+import time
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+from sqlmodel.sql.sqltypes import UTCDateTime
+
+from models.classifier import Score
+from models.flag import Flag
+from models.post import Post
+from monitor import search
+from monitor.errors import UsageError
+from monitor.patience import patience
+from monitor.postfilter import PostFilter, Sort
+from monitor.postquery import FTS, Way, hits, one_of, statement, way
+
+MOST_RANKED = 1000
+"""Sorting by relevance ranks so many of the newest posts that match."""
+_MOST_GATHERED = 20_000
+"""Posts with words that PostgreSQL may gather before it looks at phrases and the order."""
+_HIGHEST = 12_000
+"""So many of the highest scores are looked through for words."""
+_STRETCH, _RANKED_STRETCH, _WIDER = 4_000, 32_000, 16
+"""Ids that are looked through for words first, and by how much each further stretch is longer."""
+
+_Rows = list[Any]
+"""Ids, each with the value it is ordered by where that is not the id."""
+
+
+@dataclass(frozen=True)
+class Counting:
+    """How far posts are counted, and how long that may take: of a rare thing many posts must be looked at."""
+
+    most: int
+    """Counting ends with one more than that, since counting a million takes seconds."""
+    within_s: float = math.inf
+    by: float = math.inf
+    """When it is to end, as ``time.monotonic()`` says it: a page that took long to find its posts counts the less."""
+    least_s: float = 0.005
+    """So long it may take even so."""
+
+    def left_s(self) -> float:
+        """Seconds that counting may take from now on."""
+        return max(self.least_s, min(self.within_s, self.by - time.monotonic()))
+
+
+@dataclass(frozen=True)
+class Found:
+    """The ids of some posts, and where the next ones begin."""
+
+    ids: list[int]
+    after: str = ""
+    """Give this back for the next page; empty when there is none."""
+    count: int | None = None
+    """How many there are in all; None when that was not asked for or took too long."""
+
+
+def page(
+    session: Session, wanted: PostFilter, *, after: str = "", limit: int, counting: Counting | None = None
+) -> Found:
+    """One page of the wanted posts. Raises UsageError for a search or cursor that cannot be read."""
+    if wanted.sort is Sort.RELEVANCE and wanted.search:
+        return _by_relevance(session, wanted, after, limit, counting)
+    order = _Order(session, wanted, way(session, wanted))
+    if after:
+        order.begin_below(after)
+    if counting is not None and order.is_from_words and order.key is None and not after:
+        rows, total = order.first_and_count(limit + 1, counting)
+    else:
+        rows = order.first(limit + 1)
+        total = len(rows)
+        if counting is not None and (after or total > limit):
+            total = count(session, wanted, most=counting.most, within_s=counting.left_s(), by=order.way)
+    more = len(rows) > limit
+    return Found(
+        [row.id for row in rows[:limit]],
+        order.cursor(rows[limit - 1]) if more else "",
+        None if counting is None else total,
+    )
+
+
+def count(
+    session: Session, wanted: PostFilter, *, most: int, within_s: float = math.inf, by: Way | None = None
+) -> int | None:
+    """How many posts are wanted, at most one more than ``most``.
+
+    None when that takes longer than ``within_s`` seconds. ``by``: the way that led to a page of them.
+    """
+    unsorted = replace(wanted, sort=Sort.NEWEST)
+    if by is None or wanted.sort is Sort.SCORE:
+        by = way(session, unsorted)
+    some = statement(session, unsorted, ordered=False, by=by).limit(most + 1)
+    if _Order(session, unsorted, by).is_from_words:
+        some = some.order_by(FTS.c.rowid.desc())
+    query = sa.select(sa.func.count()).select_from(some.subquery())
+    with patience(session, within_s) as out:
+        return int(session.execute(query).scalar_one())
+    assert out.spent
+    return None
+
+
+class _Order:
+    """The wanted posts in the wanted order, unless that is by relevance."""
+
+    def __init__(self, session: Session, wanted: PostFilter, by: Way) -> None:
+        self.session = session
+        self.wanted = wanted
+        self.way = by
+        self.is_from_words = bool(wanted.search) and not by.look_up and session.get_bind().dialect.name == "sqlite"
+        """Whether the posts come from SQLite's index of words: from the newest on, one by one, if that is the order.
+
+        Without it SQLite may go through all other posts that fit, and look each up in the index.
+        """
+        self.key = self._key()
+        self.number = self._number()
+        self._below: sa.ColumnElement[bool] | None = None
+        self._from: int | None = None
+
+    def begin_below(self, cursor: str) -> None:
+        """Begin below the last post of a page. Raises UsageError for a cursor that cannot be read."""
+        first, _, last = cursor.rpartition("_")
+        try:
+            if not (last.isascii() and last.isdigit() and len(last) <= 12) or (self.key is None) == bool(first):
+                raise ValueError(cursor)
+            number = int(last)
+            if self.key is None:
+                self._below, self._from = self.number < number, number - 1
+                return
+            value: Any = float(first) if isinstance(self.key.type, sa.Float) else datetime.fromisoformat(first)
+            if isinstance(value, float) and not 0 <= value <= 1:
+                raise ValueError(cursor)
+            if isinstance(value, datetime) and value.tzinfo is None:
+                raise ValueError(cursor)
+        except (ValueError, OverflowError):
+            raise _gone() from None
+        self._below = sa.and_(self.key <= value, sa.or_(self.key < value, self.number < number))
+
+    def cursor(self, row: Any) -> str:
+        """Where the posts begin that follow this one."""
+        if self.key is None:
+            return str(row.id)
+        key = row.key.isoformat() if isinstance(row.key, datetime) else repr(float(row.key))
+        return f"{key}_{row.id}"
+
+    def first(self, most: int) -> _Rows:
+        """The first rows, so many of them at most."""
+        if self.way.highest_first and (rows := self._of_highest_scores(most)) is not None:
+            return rows
+        if self.way.in_stretches:
+            numbers = (col(Post.id), FTS.c.post_id)  # told of one, PostgreSQL does not infer it of the other
+            return _in_stretches(self.session, self.statement(), numbers, most, self._from, _STRETCH)
+        return list(self.session.execute(self.statement().limit(most)))
+
+    def first_and_count(self, most: int, counting: Counting) -> tuple[_Rows, int | None]:
+        """The first rows, and how many there are in all, unless counting on from there takes too long.
+
+        One question for both, since words that begin with “bar” are costly to begin with.
+        """
+        found = self.session.connection().execute(self.statement().limit(counting.most + 1))
+        rows = list(found.fetchmany(most))  # the session would have read all of them by now
+        with patience(self.session, counting.left_s()) as out:
+            return rows, len(rows) + len(found.fetchall())
+        assert out.spent
+        return rows, None
+
+    def statement(self) -> sa.Select[Any]:
+        """All of them."""
+        query = statement(self.session, self.wanted, by=self.way)
+        order = [self.number.desc()]
+        if self.key is not None:
+            query, order = query.add_columns(self.key.label("key")), [self.key.desc(), *order]
+        return (query if self._below is None else query.where(self._below)).order_by(*order)
+
+    def _key(self) -> Any:
+        if self.wanted.sort is Sort.SCORE:
+            probability: Any = col(Score.probability)
+            return sa.type_coerce(probability if self.way.by_score else probability + 0, sa.Float)
+        if self.wanted.sort is Sort.DATE or self.wanted.dated:
+            return sa.type_coerce(col(Post.shown_at), UTCDateTime())  # a stretch of time is found by its index
+        return None
+
+    def _number(self) -> Any:
+        if self.key is None and self.is_from_words:
+            return FTS.c.rowid
+        if self.key is None and (self.wanted.flagged or self.wanted.theme):
+            return col(Flag.post_id)
+        return col(Post.id)
+
+    def _of_highest_scores(self, most: int) -> _Rows | None:
+        """Those with the words among the highest scores; None if these are too few."""
+        with_words = set(self.session.execute(hits(self.wanted.search)).scalars())
+        every = _Order(self.session, replace(self.wanted, search=""), replace(self.way, by_score=True))
+        every._below = self._below
+        rows: _Rows = []
+        found = self.session.connection().execute(every.statement().limit(_HIGHEST))
+        for row in found.yield_per(500):
+            if row.id in with_words:
+                rows.append(row)
+                if len(rows) == most:
+                    found.close()
+                    return rows
+        return None
+
+
+def _in_stretches(
+    session: Session, query: sa.Select[Any], numbers: tuple[Any, ...], most: int, newest: int | None, stretch: int
+) -> _Rows:
+    """The first rows of a search from the newest on, looked for in longer and longer stretches of ids.
+
+    Within one, PostgreSQL finds the posts with the words by its index, instead of looking into each for want of one
+    that knows both words and ids.
+    """
+    if newest is None:
+        newest = session.execute(sa.select(sa.func.max(col(Post.id)))).scalar() or 0
+    rows: _Rows = []
+    while newest > 0 and len(rows) < most:
+        oldest = newest - stretch if stretch < newest else 0
+        within = [sa.and_(number > oldest, number <= newest) for number in numbers]
+        rows += session.execute(query.where(*within).limit(most - len(rows))).all()
+        newest, stretch = oldest, stretch * _WIDER
+    return rows
+
+
+def _by_relevance(session: Session, wanted: PostFilter, after: str, limit: int, counting: Counting | None) -> Found:
+    """The best matches among the newest: ranking every match of a common word would take seconds."""
+    if after and not (after.isascii() and after.isdigit() and int(after[:9]) <= MOST_RANKED):
+        raise _gone()
+    skip = int(after[:9]) if after else 0
+    rank_of = _ranked(session, search.parse(wanted.search))
+    good: list[int] = []
+    if rank_of:
+        others = statement(session, replace(wanted, search="")).where(one_of(session, col(Post.id), rank_of))
+        good = sorted(session.execute(others).scalars(), key=lambda post_id: (rank_of[post_id], -post_id))
+    more = len(good) > skip + limit
+    total: int | None = None
+    if counting is not None and len(rank_of) < MOST_RANKED:
+        total = len(good)
+    elif counting is not None:
+        total = count(session, wanted, most=counting.most, within_s=counting.left_s())
+    return Found(good[skip : skip + limit], str(skip + limit) if more else "", total)
+
+
+def _ranked(session: Session, node: search.Node) -> dict[int, float]:
+    """The newest posts with the words, and how well each fits: the lower the better."""
+    if session.get_bind().dialect.name == "sqlite":
+        rank: Any = sa.literal_column("bm25(post_fts)")
+        number: Any = FTS.c.rowid
+        hit = FTS.c.post_fts.op("MATCH")(search.fts5(node))
+    else:
+        rank = -sa.func.ts_rank_cd(FTS.c.words, search.tsquery(node))
+        number = FTS.c.post_id
+        hit = FTS.c.words.op("@@")(search.tsquery(node))
+    found = sa.select(number.label("id"), rank.label("rank")).where(hit)
+    if session.get_bind().dialect.name == "sqlite":
+        rows = session.execute(found.order_by(number.desc()).limit(MOST_RANKED)).all()
+    elif search.has_phrase(node) and search.supposed_hits(session, node) <= _MOST_GATHERED:
+        # Supposed to be frequent, phrases would be looked for from the newest post on, for seconds.
+        rows = session.execute(found.order_by((number + 0).desc()).limit(MOST_RANKED)).all()
+    else:
+        rows = _in_stretches(session, found.order_by(number.desc()), (number,), MOST_RANKED, None, _RANKED_STRETCH)
+    return {int(row.id): float(row.rank) for row in rows}
+
+
+def _gone() -> UsageError:
+    return UsageError("This page does not exist any more. Start again from the first page.")

@@ -1,0 +1,250 @@
+"""The database's question for the wanted posts, put in the way that suits how many posts there are of what is asked."""
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any, cast
+
+import sqlalchemy as sa
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col
+
+from models.account import Account
+from models.agency import Agency
+from models.classifier import ClassifierVersion, Score
+from models.flag import Flag
+from models.post import Post, PostVersion
+from monitor import search
+from monitor.postfilter import PostFilter, Sort
+from monitor.scoring import TEST_PLATFORM
+
+_FEW_HITS, _MANY_HITS = 4000, 30_000
+"""Of a million posts. Looking one up costs a fifth of a millisecond, gathering one a microsecond or two."""
+_FEW_ACCOUNTS = 200
+"""So many are named one by one, where all of them have few posts; planning for more takes PostgreSQL long."""
+_FEW_POSTS = 1500
+"""Posts that may be looked up in the index of words one by one."""
+_MANY = 6000
+"""What may be gathered and sorted; more is walked in the order that is wanted."""
+
+FTS = sa.table("post_fts", sa.column("rowid"), sa.column("post_fts"), sa.column("post_id"), sa.column("words"))
+"""The index of words: ``rowid`` and ``post_fts`` on SQLite, ``post_id`` and ``words`` on PostgreSQL."""
+
+_TEST_ACCOUNTS = sa.select(col(Account.id)).where(col(Account.platform) == TEST_PLATFORM)
+_ON_DUTY = (
+    sa.select(col(ClassifierVersion.id))
+    .order_by(
+        (col(ClassifierVersion.status) == "active").desc(),
+        col(ClassifierVersion.activated_at).desc(),
+        col(ClassifierVersion.id).desc(),
+    )
+    .limit(1)
+)
+
+
+@dataclass(frozen=True)
+class Way:
+    """How the wanted posts are best found."""
+
+    account_ids: Sequence[int] | None = None
+    """The accounts whose posts are wanted; None is all."""
+    hidden: Sequence[int] = ()
+    """Of all accounts, those whose posts nobody wants."""
+    few: bool = False
+    """These accounts have so few posts that all are gathered and sorted."""
+    look_up: bool = False
+    """Posts are looked up in SQLite's index of words one by one, rather than all posts with the words gathered."""
+    post_ids: Sequence[int] | None = None
+    """The few posts that have all that is wanted but the words, where they are known."""
+    by_score: bool = True
+    """The index of scores may be walked from the highest on, rather than the scores of what is found sorted."""
+    highest_first: bool = False
+    """So many posts have the words that they are looked for among the highest scores before all of them are sorted."""
+    in_stretches: bool = False
+    """Words are looked for in stretches of ids, from the newest on: PostgreSQL can join two indexes within one."""
+
+
+def way(session: Session, wanted: PostFilter) -> Way:
+    """What suits how many posts there are."""
+    ids = _accounts(session, wanted)
+    hidden = list(session.execute(_TEST_ACCOUNTS).scalars()) if ids is None else []
+    few = ids is not None and len(ids) <= _FEW_ACCOUNTS and not _many(session, _posts_of(ids))
+    left = None if few else _left(session, wanted, Way(ids, hidden))
+    look_up = left is not None or _is_looked_up(session, wanted, ids, few=few)
+    sqlite = session.get_bind().dialect.name == "sqlite"
+    gather = bool(wanted.search) and not look_up and sqlite
+    by_score = wanted.sort is Sort.SCORE
+    return Way(
+        ids,
+        hidden,
+        few,
+        look_up,
+        left,
+        by_score=not (few or gather),
+        highest_first=gather and by_score and _only_words(wanted) and _many(session, hits(wanted.search), _FEW_HITS),
+        in_stretches=bool(wanted.search) and not (sqlite or few or by_score or wanted.dated or any(_narrow(wanted))),
+    )
+
+
+def statement(session: Session, wanted: PostFilter, *, ordered: bool = True, by: Way | None = None) -> sa.Select[Any]:
+    """Ids of the wanted posts, in no order yet; without ``ordered`` they may also be gathered account by account."""
+    by = by or way(session, wanted)
+    query: sa.Select[Any] = sa.select(col(Post.id).label("id")).select_from(Post)
+    query = _of_accounts(session, query, by, ordered=ordered or bool(wanted.search))
+    if by.post_ids is not None:
+        query = query.where(col(Post.id).in_(by.post_ids))
+    if wanted.flagged or wanted.theme:
+        query = query.join(Flag, col(Flag.post_id) == col(Post.id)).where(col(Flag.origin) != "test")
+    if wanted.since is not None:
+        query = query.where(col(Post.shown_at) >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(col(Post.shown_at) < wanted.until)
+    if wanted.deleted is not None:
+        query = query.where(col(Post.deleted_at).is_not(None) if wanted.deleted else col(Post.deleted_at).is_(None))
+    if wanted.edited is not None:
+        one: Any = sa.literal_column("1")  # as the index of edited posts says it
+        query = query.where(col(Post.version_count) > one if wanted.edited else col(Post.version_count) <= one)
+    if wanted.picture is not None or wanted.lang:
+        query = query.join(PostVersion, col(PostVersion.id) == col(Post.current_version_id))
+    if wanted.picture is not None:
+        media = sa.cast(col(PostVersion.media), sa.Text)
+        query = query.where(media != "[]" if wanted.picture else media == "[]")
+    if wanted.lang:
+        query = query.where(col(PostVersion.lang).startswith(wanted.lang, autoescape=True))
+    if wanted.verdict:
+        query = query.where(col(Post.verdict) == ("" if wanted.verdict == "none" else wanted.verdict))
+        if wanted.verdict != "none":
+            query = query.where(col(Post.verdict) != sa.literal_column("''"))  # what the index holds
+    if wanted.theme:
+        named = _named()
+        themes = sa.select(sa.cast(col(named.theme_list), sa.Text)).where(col(named.id) == col(Flag.score_id))
+        # Asked flag by flag: PostgreSQL takes a theme for rare, and would look through all scores for it first.
+        query = query.where(themes.scalar_subquery().contains(f'"{wanted.theme}"', autoescape=True))
+    if wanted.score_min is not None or wanted.score_max is not None or wanted.sort is Sort.SCORE:
+        query = _scored(session, query, wanted, by)
+    if wanted.search:
+        node = search.parse(wanted.search)
+        if session.get_bind().dialect.name == "sqlite":
+            hit = FTS.c.post_fts.op("MATCH")(search.fts5(node))
+            if by.look_up:
+                first = by.post_ids is None and (wanted.flagged or wanted.theme)  # is there a flag?
+                number = col(Flag.post_id) if first else col(Post.id)
+                query = query.where(sa.exists().where(FTS.c.rowid == number, hit))
+            else:
+                query = query.join(FTS, FTS.c.rowid == col(Post.id)).where(hit)
+        else:
+            query = query.join(FTS, FTS.c.post_id == col(Post.id)).where(FTS.c.words.op("@@")(search.tsquery(node)))
+    return query
+
+
+def hits(words: str) -> sa.Select[Any]:
+    """The posts that SQLite's index of words finds."""
+    return sa.select(FTS.c.rowid).where(FTS.c.post_fts.op("MATCH")(search.fts5(search.parse(words))))
+
+
+def on_duty(session: Session) -> int | None:
+    """The row of the classifier version whose scores are shown."""
+    return session.execute(_ON_DUTY).scalar()
+
+
+def _accounts(session: Session, wanted: PostFilter) -> list[int] | None:
+    """Accounts are few and posts are many: the accounts are looked up first."""
+    if not (wanted.state or wanted.agency_id is not None or wanted.platform or wanted.account_ids):
+        return None
+    asked = sa.select(col(Account.id)).where(col(Account.platform) != TEST_PLATFORM)
+    if wanted.state:
+        asked = asked.join(Agency, col(Agency.id) == col(Account.agency_id)).where(col(Agency.state) == wanted.state)
+    if wanted.agency_id is not None:
+        asked = asked.where(col(Account.agency_id) == wanted.agency_id)
+    if wanted.platform:
+        asked = asked.where(col(Account.platform) == wanted.platform)
+    if wanted.account_ids:
+        asked = asked.where(col(Account.id).in_(wanted.account_ids))
+    return list(session.execute(asked).scalars())
+
+
+def _of_accounts(session: Session, query: sa.Select[Any], by: Way, *, ordered: bool) -> sa.Select[Any]:
+    if by.account_ids is None:
+        return query.where((col(Post.account_id) + 0).not_in(by.hidden)) if by.hidden else query
+    sqlite = session.get_bind().dialect.name == "sqlite"
+    account: Any = col(Post.account_id)
+    if by.few:
+        return query.where(account.in_(by.account_ids))
+    # Adding nothing keeps the database from sorting all posts of many accounts instead of walking down from the newest.
+    return query.where(one_of(session, account if sqlite and not ordered else account + 0, by.account_ids))
+
+
+def one_of(session: Session, column: Any, ids: Collection[int]) -> sa.ColumnElement[bool]:
+    """Whether a column holds one of these, in one parameter: thousands take longer to hand over than most queries."""
+    if session.get_bind().dialect.name == "sqlite":
+        each = sa.func.json_each(json.dumps(list(ids))).table_valued("value")
+        return cast("sa.ColumnElement[bool]", column.in_(sa.select(each.c.value)))
+    return cast("sa.ColumnElement[bool]", column == sa.any_(sa.bindparam(None, list(ids), sa.ARRAY(sa.Integer))))
+
+
+def _posts_of(account_ids: Sequence[int]) -> sa.Select[Any]:
+    return sa.select(col(Post.id)).where(col(Post.account_id).in_(account_ids))
+
+
+@cache
+def _named() -> Any:
+    """The score that a flag goes back to. Made once: making an alias takes longer than many a query."""
+    return aliased(Score)
+
+
+def _scored(session: Session, query: sa.Select[Any], wanted: PostFilter, by: Way) -> sa.Select[Any]:
+    low = 0.0 if wanted.score_min is None else wanted.score_min
+    high = 1.0 if wanted.score_max is None else wanted.score_max
+    duty = on_duty(session)
+    version: Any = col(Score.classifier_version_id)
+    probability: Any = col(Score.probability)
+    bounds = [version == duty, probability >= low, probability <= high]
+    walks = wanted.sort is not Sort.SCORE and session.get_bind().dialect.name == "sqlite"
+    # Adding nothing keeps the database from gathering or walking all scores between these bounds.
+    if (
+        not by.by_score
+        or by.post_ids is not None
+        or (walks and _many(session, sa.select(col(Score.id)).where(*bounds)))
+    ):
+        bounds = [version + 0 == duty, probability + 0 >= low, probability + 0 <= high]
+    return query.join(Score, col(Score.post_version_id) == col(Post.current_version_id)).where(*bounds)
+
+
+def _narrow(wanted: PostFilter) -> tuple[bool, ...]:
+    """What is wanted that few posts have."""
+    decided = wanted.verdict not in ("", "none")
+    return bool(wanted.flagged or wanted.theme), decided, bool(wanted.deleted), bool(wanted.edited)
+
+
+def _left(session: Session, wanted: PostFilter, by: Way) -> list[int] | None:
+    """The posts that have all that is wanted but the words, where these are few and the words frequent."""
+    if not wanted.search or session.get_bind().dialect.name != "sqlite" or sum(_narrow(wanted)) < 2:
+        return None
+    if not _many(session, hits(wanted.search), _MANY_HITS):
+        return None
+    others = statement(session, replace(wanted, search="", sort=Sort.NEWEST), by=by).limit(_FEW_POSTS + 1)
+    left = list(session.execute(others).scalars())
+    return left if len(left) <= _FEW_POSTS else None
+
+
+def _is_looked_up(session: Session, wanted: PostFilter, ids: Sequence[int] | None, *, few: bool) -> bool:
+    """Of all posts only where nothing else is asked for: that may be rare. ``ids``: the accounts that are asked for."""
+    if not wanted.search or session.get_bind().dialect.name != "sqlite":
+        return False
+    if few:
+        return any(_narrow(wanted)) or not _many(session, _posts_of(ids or ()), _FEW_POSTS)
+    keyed = wanted.sort is Sort.SCORE or wanted.dated
+    return keyed and _only_words(wanted) and _many(session, hits(wanted.search), _MANY_HITS)
+
+
+def _only_words(wanted: PostFilter) -> bool:
+    """Whether nothing but words and a stretch of time is asked for."""
+    rest = replace(wanted, search="", flagged=wanted.flagged or None, sort=Sort.NEWEST, since=None, until=None)
+    return rest == PostFilter(flagged=None)
+
+
+def _many(session: Session, rows: sa.Select[Any], most: int = _MANY) -> bool:
+    """Whether there are more of these rows than that."""
+    some = rows.limit(most + 1).subquery()
+    return int(session.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()) > most

@@ -1,0 +1,221 @@
+"""Pages of posts: every filter and order, from page to page, and how many there are."""
+
+import random
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from models import Review, Verdict
+from models.clock import utcnow
+from monitor import finding, postquery, posts
+from monitor.errors import UsageError
+from monitor.finding import Counting
+from monitor.learning import labels
+from monitor.postfilter import PostFilter
+from monitor.review import verdicts
+from monitor.review.verdicts import Decision, agreed
+from tests.monitor.made_posts import START, make_office, make_post, make_version
+
+
+@pytest.fixture
+def mixed(db):
+    with db.write() as session:
+        version = make_version(session)
+        ohio = make_office(session)
+        texas = make_office(session, "Sample County Sheriff", "TX", "mastodon", "sample@s.test")
+        make_post(
+            session, ohio, "one", number=1, version=version, probability=0.9, verdict="confirmed", themes=["invasion"]
+        )
+        make_post(session, ohio, "two", number=2, version=version, probability=0.5, verdict="rejected", lang="es")
+        make_post(
+            session, texas, "three", number=3, version=version, probability=0.1, media=[{"kind": "image", "url": "x"}]
+        )
+        make_post(session, texas, "four", number=4, version=version, probability=0.8, version_count=2, deleted_at=START)
+        make_post(session, texas, "five", number=0, posted_at=None, first_seen_at=START - timedelta(days=9))
+    return db
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({}, ["five", "four", "three", "two", "one"]),
+        ({"state": "oh"}, ["two", "one"]),
+        ({"platform": "mastodon"}, ["five", "four", "three"]),
+        ({"agency": "1"}, ["two", "one"]),
+        ({"account": "2"}, ["five", "four", "three"]),
+        ({"account": "77"}, []),
+        ({"flagged": "yes"}, ["four", "two", "one"]),
+        ({"verdict": "confirmed"}, ["one"]),
+        ({"verdict": "none", "flagged": "yes"}, ["four"]),
+        ({"theme": "invasion"}, ["one"]),
+        ({"score_min": "0.5", "score_max": "0.8"}, ["four", "two"]),
+        ({"deleted": "yes"}, ["four"]),
+        ({"deleted": "no", "state": "TX"}, ["five", "three"]),
+        ({"edited": "yes"}, ["four"]),
+        ({"picture": "yes"}, ["three"]),
+        ({"lang": "es"}, ["two"]),
+        ({"since": "2026-03-01"}, ["four", "three", "two", "one"]),
+        ({"until": "2026-02-28"}, ["five"]),
+        ({"sort": "score"}, ["one", "four", "two", "three"]),
+        ({"sort": "date"}, ["four", "three", "two", "one", "five"]),
+        ({"sort": "relevance", "q": "one OR two"}, None),
+        ({"sort": "score", "q": "one OR two OR three"}, ["one", "two", "three"]),
+        ({"since": "2026-03-01", "q": "one OR two OR five"}, ["two", "one"]),
+        ({"account": "1", "q": "two OR three OR one"}, ["two", "one"]),
+        ({"agency": "2", "q": "two OR three OR four", "sort": "score"}, ["four", "three"]),
+        ({"q": "two OR three OR four", "deleted": "no", "sort": "score"}, ["two", "three"]),
+        ({"q": "two OR three OR four", "deleted": "yes", "edited": "yes", "since": "2026-01-01"}, ["four"]),
+        ({"q": "one OR two", "flagged": "yes", "verdict": "rejected", "state": "OH"}, ["two"]),
+        ({"state": "TX", "deleted": "yes", "q": "four OR three"}, ["four"]),
+        ({"state": "TX", "score_min": "0.1", "sort": "score"}, ["four", "three"]),
+        ({"theme": "invasion", "state": "OH", "q": "one"}, ["one"]),
+        ({"theme": "invasion", "platform": "mastodon"}, []),
+    ],
+)
+@pytest.mark.parametrize("as_if", ["few posts", "many posts", "many posts, fewer hits", "hits of low scores"])
+def test_each_filter_and_order_gives_its_posts_page_by_page(mixed, monkeypatch, query, expected, as_if):
+    """Of many posts the database is asked in other ways, which give the same."""
+    if as_if != "few posts":
+        monkeypatch.setattr(postquery, "_MANY", 0)
+        monkeypatch.setattr(postquery, "_FEW_ACCOUNTS", 0)
+        monkeypatch.setattr(postquery, "_FEW_HITS", 0)
+        monkeypatch.setattr(finding, "_STRETCH", 1)
+        monkeypatch.setattr(finding, "_RANKED_STRETCH", 1)
+        monkeypatch.setattr(finding, "_WIDER", 1)
+    if as_if == "many posts":
+        monkeypatch.setattr(postquery, "_MANY_HITS", 0)
+    if as_if == "hits of low scores":
+        monkeypatch.setattr(finding, "_HIGHEST", 1)
+    wanted = PostFilter.from_query(query)
+    seen, after = [], ""
+    with mixed.read() as session:
+        for _ in range(9):
+            page = posts.page(session, wanted, after=after, limit=2)
+            seen += [kept.current.text for kept in page.posts]
+            if not (after := page.after):
+                break
+    if expected is None:
+        assert sorted(seen) == ["one", "two"]
+    else:
+        assert seen == expected
+
+
+def test_a_verdict_is_searched_as_it_is_shown_whatever_people_said_and_took_back(db):
+    rng = random.Random(11)
+    with db.write() as session:
+        office, now = make_office(session), utcnow()
+        for number in range(60):
+            post = make_post(session, office, f"Post {number}.", number=number)
+            for _ in range(rng.randrange(6)):
+                said = {"reviewer": rng.choice("abc"), "verdict": rng.choice(list(Verdict))}
+                session.add(Review(post_id=post.id, revoked_at=now if rng.random() < 0.3 else None, **said))
+                session.flush()
+    with db.read() as session:
+        every = posts.page(session, PostFilter(), limit=100).posts
+        shown = {kept.post.id: agreed(kept.reviews) for kept in every}
+        for verdict in (*Verdict, "none"):
+            wanted = None if verdict == "none" else verdict
+            found = [kept.post.id for kept in posts.page(session, PostFilter(verdict=verdict), limit=100).posts]
+            assert found == [number for number in shown if shown[number] == wanted], verdict
+            assert finding.count(session, PostFilter(verdict=verdict), most=100) == len(found)
+        assert len(set(shown.values())) == 4
+
+
+def test_a_verdict_that_is_taken_back_is_no_longer_searched_for(db):
+    with db.write() as session:
+        post_id = make_post(session, make_office(session), "Post.", flagged=False).id
+
+    def found():
+        with db.read() as session:
+            every = {word: posts.find(session, PostFilter(verdict=word)) for word in (*Verdict, "none")}
+            return [word for word, kept in every.items() if list(kept)]
+
+    assert found() == ["none"]
+    first = verdicts.decide(db, Decision(post_id, Verdict.CONFIRMED, "ana"), now=START)
+    assert found() == ["confirmed"]
+    verdicts.decide(db, Decision(post_id, Verdict.REJECTED, "ben"), now=START)
+    assert found() == ["unsure"]
+    verdicts.decide(db, Decision(post_id, Verdict.REJECTED, "ana"), now=START)
+    assert found() == ["rejected"]
+    labels.revert(db, "ben", by="lead", now=START)
+    assert found() == ["rejected"]
+    labels.revert(db, "ana", by="lead", now=START)
+    assert first.id is not None
+    assert found() == ["none"]
+    with db.write() as session:
+        session.add(Review(post_id=post_id, reviewer="carla", verdict=Verdict.UNSURE))
+        session.flush()
+        session.execute(sa.delete(Review))
+    assert found() == ["none"]
+
+
+@pytest.mark.parametrize("after", ["x", "1_2_3", "-5", "²", "nan_4", "9" * 40, "2026-01-01_4", "0.5_"])
+@pytest.mark.parametrize("sort", ["newest", "score", "date", "relevance"])
+def test_a_cursor_that_was_made_up_is_refused(mixed, sort, after):
+    wanted = PostFilter.from_query({"sort": sort, "q": "one"})
+    with mixed.read() as session, pytest.raises(UsageError, match="first page"):
+        posts.page(session, wanted, after=after)
+
+
+@pytest.fixture
+def sixty(db):
+    with db.write() as session:
+        version, office = make_version(session), make_office(session)
+        for number in range(60):
+            text = "A gate and a barn." if number % 2 else "A fence."
+            make_post(session, office, text, number=number, version=version, probability=number / 100)
+    return db
+
+
+COUNTED = [
+    ({}, 60),
+    ({"q": "gate"}, 30),
+    ({"q": "ga*"}, 30),
+    ({"q": '"a barn"'}, 30),
+    ({"q": "nothing"}, 0),
+    ({"q": "gate", "sort": "relevance"}, 30),
+    ({"q": "gate", "sort": "score"}, 30),
+    ({"q": "gate", "score_min": "0.5"}, 5),
+    ({"q": "gate", "since": "2026-01-01"}, 30),
+    ({"state": "OH", "q": "fence"}, 30),
+]
+
+
+@pytest.mark.parametrize(("query", "expected"), COUNTED)
+def test_a_page_tells_how_many_posts_there_are_in_all_whichever_page_it_is(sixty, query, expected):
+    wanted, after, told = PostFilter.from_query(query), "", []
+    with sixty.read() as session:
+        for _ in range(9):
+            page = posts.page(session, wanted, after=after, limit=20, counting=Counting(1000))
+            told.append(page.count)
+            if not (after := page.after):
+                break
+    assert told == [expected] * max(1, -(-expected // 20))
+
+
+@pytest.mark.parametrize(("query", "expected"), COUNTED)
+def test_counting_ends_one_beyond_what_is_to_be_told(sixty, query, expected):
+    with sixty.read() as session:
+        page = posts.page(session, PostFilter.from_query(query), limit=20, counting=Counting(25))
+    assert page.count == min(expected, 26) or (query.get("sort") == "relevance" and page.count == expected)
+    assert len(page.posts) == min(expected, 20)
+
+
+def test_a_page_comes_without_its_count_when_that_takes_too_long(sixty, monkeypatch):
+    if not sixty.is_sqlite:
+        pytest.skip("PostgreSQL can be given no less than a millisecond, in which it counts sixty posts")
+    monkeypatch.setattr("monitor.patience._STEPS", 1)
+    hurried = Counting(1000, within_s=0, least_s=0)
+    with sixty.read() as session:
+        for query in ({"q": "gate"}, {"q": "ga*"}, {}, {"q": "gate", "sort": "score"}):
+            page = posts.page(session, PostFilter.from_query(query), limit=20, counting=hurried)
+            assert (len(page.posts), page.count) == (20, None), query
+        assert posts.page(session, PostFilter(search="gate"), limit=20, counting=Counting(1000)).count == 30
+
+
+def test_a_page_that_took_long_counts_the_less(monkeypatch):
+    monkeypatch.setattr("time.monotonic", lambda: 100.0)
+    assert Counting(1000, within_s=0.02, by=100.5).left_s() == 0.02
+    assert Counting(1000, within_s=0.02, by=100.01).left_s() == pytest.approx(0.01)
+    assert Counting(1000, within_s=0.02, by=99.0).left_s() == 0.005
