@@ -1,4 +1,4 @@
-"""Files of texts with what is known about each: JSON lines, CSV and TSV, row by row with the line they begin in."""
+"""Files of rows with named values: JSON lines, CSV and TSV, row by row with the line they begin in."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def rows_of(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     Raises TableError.
     """
     delimiter = TABLES.get(path.suffix.lower())
-    yield from _json_lines(path) if delimiter is None else delimited(path, delimiter)
+    yield from json_lines(path) if delimiter is None else delimited(path, delimiter)
 
 
 def delimited(path: Path, delimiter: str) -> Iterator[tuple[int, dict[str, str]]]:
@@ -44,7 +44,8 @@ def delimited(path: Path, delimiter: str) -> Iterator[tuple[int, dict[str, str]]
         raise TableError(f"{path}, line {line + 1}: is no row of a table ({error})") from None
 
 
-def _json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Give each object of a file with one a line. Raises TableError."""
     try:
         lines = path.read_text("utf-8-sig").split("\n")
     except OSError as error:

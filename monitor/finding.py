@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -25,8 +26,8 @@ _MOST_GATHERED = 20_000
 """Posts with words that PostgreSQL may gather before it looks at phrases and the order."""
 _HIGHEST = 12_000
 """So many of the highest scores are looked through for words."""
-_STRETCH, _RANKED_STRETCH, _WIDER = 4_000, 32_000, 16
-"""Ids that are looked through for words first, and by how much each further stretch is longer."""
+_STRETCHES, _RANKED_STRETCHES = (4_000, 64_000), (32_000, 96_000, 288_000)
+"""How many ids are looked through for words at first, and further on; all that are left come last."""
 
 _Rows = list[Any]
 """Ids, each with the value it is ordered by where that is not the id."""
@@ -153,7 +154,7 @@ class _Order:
             return rows
         if self.way.in_stretches:
             numbers = (col(Post.id), FTS.c.post_id)  # told of one, PostgreSQL does not infer it of the other
-            return _in_stretches(self.session, self.statement(), numbers, most, self._from, _STRETCH)
+            return _in_stretches(self.session, self.statement(), numbers, most, _STRETCHES, self._from)
         return list(self.session.execute(self.statement().limit(most)))
 
     def first_and_count(self, most: int, counting: Counting) -> tuple[_Rows, int | None]:
@@ -189,7 +190,9 @@ class _Order:
             return FTS.c.rowid
         if self.key is None and (self.wanted.flagged or self.wanted.theme):
             return col(Flag.post_id)
-        return col(Post.id)
+        number: Any = col(Post.id)
+        # Adding nothing keeps PostgreSQL from walking down from the newest post in search of what is so rare.
+        return number + 0 if self.key is None and self.way.few_scores else number
 
     def _of_highest_scores(self, most: int) -> _Rows | None:
         """Those with the words among the highest scores; None if these are too few."""
@@ -208,7 +211,12 @@ class _Order:
 
 
 def _in_stretches(
-    session: Session, query: sa.Select[Any], numbers: tuple[Any, ...], most: int, newest: int | None, stretch: int
+    session: Session,
+    query: sa.Select[Any],
+    numbers: tuple[Any, ...],
+    most: int,
+    stretches: Sequence[int],
+    newest: int | None = None,
 ) -> _Rows:
     """The first rows of a search from the newest on, looked for in longer and longer stretches of ids.
 
@@ -218,11 +226,13 @@ def _in_stretches(
     if newest is None:
         newest = session.execute(sa.select(sa.func.max(col(Post.id)))).scalar() or 0
     rows: _Rows = []
-    while newest > 0 and len(rows) < most:
-        oldest = newest - stretch if stretch < newest else 0
+    for stretch in (*stretches, newest):
+        oldest = newest - stretch
         within = [sa.and_(number > oldest, number <= newest) for number in numbers]
         rows += session.execute(query.where(*within).limit(most - len(rows))).all()
-        newest, stretch = oldest, stretch * _WIDER
+        newest = oldest
+        if newest <= 0 or len(rows) == most:
+            break
     return rows
 
 
@@ -234,8 +244,13 @@ def _by_relevance(session: Session, wanted: PostFilter, after: str, limit: int, 
     rank_of = _ranked(session, search.parse(wanted.search))
     good: list[int] = []
     if rank_of:
-        others = statement(session, replace(wanted, search="")).where(one_of(session, col(Post.id), rank_of))
-        good = sorted(session.execute(others).scalars(), key=lambda post_id: (rank_of[post_id], -post_id))
+        rest = replace(wanted, search="", sort=Sort.NEWEST, flagged=wanted.flagged or False)
+        by = way(session, rest)
+        fitting: Iterable[int] = rank_of
+        if by.hidden or rest != PostFilter():
+            others = statement(session, rest, by=by).where(one_of(session, col(Post.id), rank_of))
+            fitting = session.execute(others).scalars()
+        good = sorted(fitting, key=lambda post_id: (rank_of[post_id], -post_id))
     more = len(good) > skip + limit
     total: int | None = None
     if counting is not None and len(rank_of) < MOST_RANKED:
@@ -262,7 +277,7 @@ def _ranked(session: Session, node: search.Node) -> dict[int, float]:
         # Supposed to be frequent, phrases would be looked for from the newest post on, for seconds.
         rows = session.execute(found.order_by((number + 0).desc()).limit(MOST_RANKED)).all()
     else:
-        rows = _in_stretches(session, found.order_by(number.desc()), (number,), MOST_RANKED, None, _RANKED_STRETCH)
+        rows = _in_stretches(session, found.order_by(number.desc()), (number,), MOST_RANKED, _RANKED_STRETCHES)
     return {int(row.id): float(row.rank) for row in rows}
 
 

@@ -45,14 +45,18 @@ def patience(session: Session, seconds: float) -> Iterator[Patience]:
         finally:
             driver.set_progress_handler(None, 0)
         return
+    # What is broken off would take the whole transaction with it, and so would the limit stay.
+    limit = f"SET LOCAL statement_timeout = {max(1, round(seconds * 1000))}"
+    connection.exec_driver_sql(f"SAVEPOINT patience; {limit}")
     try:
-        # What is broken off would take the whole transaction with it, and so would the limit stay. The session begins
-        # the inner one with its own first statement, so the limit must be one of these.
-        with session.begin_nested():
-            session.execute(sa.text(f"SET LOCAL statement_timeout = {max(1, round(seconds * 1000))}"))
-            yield told
-            session.execute(sa.text("SET LOCAL statement_timeout TO DEFAULT"))
+        yield told
     except sa.exc.OperationalError as error:
+        connection.exec_driver_sql("ROLLBACK TO SAVEPOINT patience")
         if getattr(error.orig, "sqlstate", "") != "57014":
             raise
         told.spent = True
+    except BaseException:
+        connection.exec_driver_sql("ROLLBACK TO SAVEPOINT patience")
+        raise
+    else:
+        connection.exec_driver_sql("SET LOCAL statement_timeout TO DEFAULT; RELEASE SAVEPOINT patience")

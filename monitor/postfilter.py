@@ -54,6 +54,11 @@ class PostFilter:
         """Whether a stretch of time is asked for."""
         return self.since is not None or self.until is not None
 
+    @property
+    def scored(self) -> bool:
+        """Whether scores of a certain height are asked for."""
+        return self.score_min is not None or self.score_max is not None
+
     @classmethod
     def from_query(cls, query: Mapping[str, str]) -> "PostFilter":
         """The filter that the parameters of a URL ask for. Raises UsageError naming the parameter that is wrong."""

@@ -59,6 +59,8 @@ class Way:
     """The few posts that have all that is wanted but the words, where they are known."""
     by_score: bool = True
     """The index of scores may be walked from the highest on, rather than the scores of what is found sorted."""
+    few_scores: bool = False
+    """So few scores lie within the bounds that posts are gathered by them."""
     highest_first: bool = False
     """So many posts have the words that they are looked for among the highest scores before all of them are sorted."""
     in_stretches: bool = False
@@ -75,6 +77,7 @@ def way(session: Session, wanted: PostFilter) -> Way:
     sqlite = session.get_bind().dialect.name == "sqlite"
     gather = bool(wanted.search) and not look_up and sqlite
     by_score = wanted.sort is Sort.SCORE
+    few_scores = wanted.scored and not (by_score or few or gather or left is not None)
     return Way(
         ids,
         hidden,
@@ -82,6 +85,7 @@ def way(session: Session, wanted: PostFilter) -> Way:
         look_up,
         left,
         by_score=not (few or gather),
+        few_scores=few_scores and not _many(session, sa.select(col(Score.id)).where(*_bounds(session, wanted))),
         highest_first=gather and by_score and _only_words(wanted) and _many(session, hits(wanted.search), _FEW_HITS),
         in_stretches=bool(wanted.search) and not (sqlite or few or by_score or wanted.dated or any(_narrow(wanted))),
     )
@@ -121,7 +125,7 @@ def statement(session: Session, wanted: PostFilter, *, ordered: bool = True, by:
         themes = sa.select(sa.cast(col(named.theme_list), sa.Text)).where(col(named.id) == col(Flag.score_id))
         # Asked flag by flag: PostgreSQL takes a theme for rare, and would look through all scores for it first.
         query = query.where(themes.scalar_subquery().contains(f'"{wanted.theme}"', autoescape=True))
-    if wanted.score_min is not None or wanted.score_max is not None or wanted.sort is Sort.SCORE:
+    if wanted.scored or wanted.sort is Sort.SCORE:
         query = _scored(session, query, wanted, by)
     if wanted.search:
         node = search.parse(wanted.search)
@@ -194,21 +198,21 @@ def _named() -> Any:
 
 
 def _scored(session: Session, query: sa.Select[Any], wanted: PostFilter, by: Way) -> sa.Select[Any]:
+    sqlite = session.get_bind().dialect.name == "sqlite"
+    # Adding nothing keeps the database from gathering or walking all scores between these bounds.
+    asked = by.by_score and (by.few_scores or wanted.sort is Sort.SCORE or not sqlite)
+    bounds = _bounds(session, wanted) if asked else _bounds(session, wanted, plus=0)
+    return query.join(Score, col(Score.post_version_id) == col(Post.current_version_id)).where(*bounds)
+
+
+def _bounds(session: Session, wanted: PostFilter, plus: int | None = None) -> list[sa.ColumnElement[bool]]:
     low = 0.0 if wanted.score_min is None else wanted.score_min
     high = 1.0 if wanted.score_max is None else wanted.score_max
-    duty = on_duty(session)
     version: Any = col(Score.classifier_version_id)
     probability: Any = col(Score.probability)
-    bounds = [version == duty, probability >= low, probability <= high]
-    walks = wanted.sort is not Sort.SCORE and session.get_bind().dialect.name == "sqlite"
-    # Adding nothing keeps the database from gathering or walking all scores between these bounds.
-    if (
-        not by.by_score
-        or by.post_ids is not None
-        or (walks and _many(session, sa.select(col(Score.id)).where(*bounds)))
-    ):
-        bounds = [version + 0 == duty, probability + 0 >= low, probability + 0 <= high]
-    return query.join(Score, col(Score.post_version_id) == col(Post.current_version_id)).where(*bounds)
+    if plus is not None:
+        version, probability = version + plus, probability + plus
+    return [version == on_duty(session), probability >= low, probability <= high]
 
 
 def _narrow(wanted: PostFilter) -> tuple[bool, ...]:

@@ -1,7 +1,6 @@
 """``sheriffwatch account …``"""
 
-import csv
-import json
+import codecs
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +8,7 @@ import sqlalchemy as sa
 import typer
 from sqlmodel import col
 
+from classifier.tables import TableError, delimited, json_lines
 from models.account import Account, Role
 from models.agency import Agency
 from models.clock import utcnow
@@ -179,18 +179,16 @@ def _set_paused(words: list[str], config: Path | None, *, paused: bool) -> None:
 
 def _read_rows(file: Path) -> list[tuple[int, dict[str, Any]]]:
     try:
-        text = file.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file} cannot be read: {error}.") from None
-    try:
-        if text.lstrip().startswith("{"):
-            return [(n, json.loads(line)) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
-        rows = list(csv.DictReader(text.splitlines()))
-    except ValueError as error:
-        raise UsageError(f"{file} is neither CSV nor JSONL: {error}.") from None
-    if rows and not {"platform"} <= {str(key).strip().lower() for key in rows[0]}:
+        with file.open("rb") as stream:
+            first = stream.read(1000).removeprefix(codecs.BOM_UTF8).lstrip()[:1]
+        rows = list(json_lines(file) if first == b"{" else delimited(file, ","))
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}.") from None
+    except TableError as error:
+        raise UsageError(f"{error}. Accounts are read from CSV and from JSON lines; nothing was added.") from None
+    if rows and "platform" not in rows[0][1]:
         raise UsageError(f"{file} has no column “platform”. Columns: {', '.join(sorted(_COLUMNS))}.")
-    return [(n, {str(k).strip().lower(): v for k, v in row.items()}) for n, row in enumerate(rows, 2)]
+    return rows
 
 
 def _wanted(row: dict[str, Any]) -> NewAccount:

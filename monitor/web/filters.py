@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlencode
 
 import sqlalchemy as sa
@@ -147,20 +148,20 @@ class Choices:
     sorts: Pairs
 
 
-_STATES = sa.select(col(Agency.state)).distinct().where(col(Agency.state) != "").order_by(col(Agency.state))
-_PLATFORMS = (
-    sa.select(col(Account.platform))
-    .distinct()
-    .where(col(Account.platform) != TEST_PLATFORM)
-    .order_by(col(Account.platform))
-)
+_THERE: Any = sa.union(
+    sa.select(sa.literal_column("'state'").label("kind"), col(Agency.state).label("name")).where(
+        col(Agency.state) != ""
+    ),
+    sa.select(sa.literal_column("'platform'"), col(Account.platform)).where(col(Account.platform) != TEST_PLATFORM),
+).order_by("name")
 
 
 def choices(session: Session, *, blind: bool) -> Choices:
     """The states and platforms that are there, and the codebook's words."""
+    there = session.execute(_THERE).all()
     return Choices(
-        states=[(state, state) for state in session.execute(_STATES).scalars()],
-        platforms=[(name, name) for name in session.execute(_PLATFORMS).scalars()],
+        states=[(name, name) for kind, name in there if kind == "state"],
+        platforms=[(name, name) for kind, name in there if kind == "platform"],
         themes=[(theme, theme.replace("_", " ")) for theme in THEMES],
         verdicts=[*((verdict.value, verdict.value) for verdict in Verdict), ("none", "undecided")],
         sorts=[(sort.value, words) for sort, words in _SORTS.items() if not (blind and sort is Sort.SCORE)],

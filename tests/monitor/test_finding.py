@@ -80,9 +80,8 @@ def test_each_filter_and_order_gives_its_posts_page_by_page(mixed, monkeypatch, 
         monkeypatch.setattr(postquery, "_MANY", 0)
         monkeypatch.setattr(postquery, "_FEW_ACCOUNTS", 0)
         monkeypatch.setattr(postquery, "_FEW_HITS", 0)
-        monkeypatch.setattr(finding, "_STRETCH", 1)
-        monkeypatch.setattr(finding, "_RANKED_STRETCH", 1)
-        monkeypatch.setattr(finding, "_WIDER", 1)
+        monkeypatch.setattr(finding, "_STRETCHES", (1, 2))
+        monkeypatch.setattr(finding, "_RANKED_STRETCHES", (1, 2))
     if as_if == "many posts":
         monkeypatch.setattr(postquery, "_MANY_HITS", 0)
     if as_if == "hits of low scores":
