@@ -94,6 +94,9 @@ SEARCHES: dict[str, dict[str, list[str]]] = {
     },
 }  # fmt: skip
 
+LONG_COUNTS = ("phrase", "beginning of words", "verdict and word", "language and word", "everything at once")
+"""Searches that take long to count."""
+
 
 @dataclass
 class Line:
@@ -185,6 +188,8 @@ class Asker:
 
     async def _once(self, line: Line, path: str) -> None:
         headers = self._api if path.startswith("/api/") else self._headers
+        if path.startswith("/posts/count"):
+            headers = {**headers, "HX-Request": "true"}
         self.meter.start()
         async with self.client.stream("GET", path, headers=headers) as answer:
             if "export" in path:  # as long as it is: what counts is that it begins
@@ -269,6 +274,7 @@ async def measure(db: Database, url: str, repeat: int, only: str) -> tuple[list[
             wanted = [(path, samples.of(path)) for path in paths]
         prefix = "/posts" if "/posts" in paths else "/api/v1/posts"
         wanted += [(f"{prefix}: {name}", _searches(prefix, values)) for name, values in SEARCHES.items()]
+        wanted += [(f"/posts/count: {name}", _searches("/posts/count", SEARCHES[name])) for name in LONG_COUNTS]
         wanted += _api(prefix)
         for name, addresses in wanted:
             if only and only not in name:
@@ -284,7 +290,7 @@ async def measure(db: Database, url: str, repeat: int, only: str) -> tuple[list[
 
 def _searches(prefix: str, values: dict[str, list[str]]) -> list[str]:
     made = itertools.product(*([(name, value) for value in values[name]] for name in values))
-    limit = {} if prefix == "/posts" else {"limit": "25"}
+    limit = {"limit": "25"} if prefix.startswith("/api/") else {}
     return [f"{prefix}?{httpx.QueryParams({**dict(pairs), **limit})}" for pairs in made]
 
 

@@ -1,7 +1,6 @@
 """Which posts are wanted, page by page: their ids in the wanted order, and how many there are."""
 
 import math
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -34,73 +33,38 @@ _Rows = list[Any]
 
 
 @dataclass(frozen=True)
-class Counting:
-    """How far posts are counted, and how long that may take: of a rare thing many posts must be looked at."""
-
-    most: int
-    """Counting ends with one more than that, since counting a million takes seconds."""
-    within_s: float = math.inf
-    by: float = math.inf
-    """When it is to end, as ``time.monotonic()`` says it: a page that took long to find its posts counts the less."""
-    least_s: float = 0.005
-    """So long it may take even so."""
-
-    def left_s(self) -> float:
-        """Seconds that counting may take from now on."""
-        return max(self.least_s, min(self.within_s, self.by - time.monotonic()))
-
-
-@dataclass(frozen=True)
 class Found:
     """The ids of some posts, and where the next ones begin."""
 
     ids: list[int]
     after: str = ""
     """Give this back for the next page; empty when there is none."""
-    count: int | None = None
-    """How many there are in all; None when that was not asked for or took too long."""
 
 
-def page(
-    session: Session, wanted: PostFilter, *, after: str = "", limit: int, counting: Counting | None = None
-) -> Found:
+def page(session: Session, wanted: PostFilter, *, after: str = "", limit: int) -> Found:
     """One page of the wanted posts. Raises UsageError for a search or cursor that cannot be read."""
     if wanted.sort is Sort.RELEVANCE and wanted.search:
-        return _by_relevance(session, wanted, after, limit, counting)
+        return _by_relevance(session, wanted, after, limit)
     order = _Order(session, wanted, way(session, wanted))
     if after:
         order.begin_below(after)
-    if counting is not None and order.is_from_words and order.key is None and not after:
-        rows, total = order.first_and_count(limit + 1, counting)
-    else:
-        rows = order.first(limit + 1)
-        total = len(rows)
-        if counting is not None and (after or total > limit):
-            total = count(session, wanted, most=counting.most, within_s=counting.left_s(), by=order.way)
+    rows = order.first(limit + 1)
     more = len(rows) > limit
-    return Found(
-        [row.id for row in rows[:limit]],
-        order.cursor(rows[limit - 1]) if more else "",
-        None if counting is None else total,
-    )
+    return Found([row.id for row in rows[:limit]], order.cursor(rows[limit - 1]) if more else "")
 
 
-def count(
-    session: Session, wanted: PostFilter, *, most: int, within_s: float = math.inf, by: Way | None = None
-) -> int | None:
-    """How many posts are wanted, at most one more than ``most``.
+def count(session: Session, wanted: PostFilter, *, most: int, within_s: float = math.inf) -> int | None:
+    """How many posts are wanted, at most one more than ``most``, since counting a million takes seconds.
 
-    None when that takes longer than ``within_s`` seconds. ``by``: the way that led to a page of them.
+    None when that takes longer than ``within_s`` seconds, too: of a rare thing many posts must be looked at.
     """
     unsorted = replace(wanted, sort=Sort.NEWEST)
-    if by is None or wanted.sort is Sort.SCORE:
-        by = way(session, unsorted)
-    some = statement(session, unsorted, ordered=False, by=by).limit(most + 1)
-    if _Order(session, unsorted, by).is_from_words:
-        some = some.order_by(FTS.c.rowid.desc())
-    query = sa.select(sa.func.count()).select_from(some.subquery())
     with patience(session, within_s) as out:
-        return int(session.execute(query).scalar_one())
+        by = way(session, unsorted)
+        some = statement(session, unsorted, ordered=False, by=by).limit(most + 1)
+        if _Order(session, unsorted, by).is_from_words:
+            some = some.order_by(FTS.c.rowid.desc())
+        return int(session.execute(sa.select(sa.func.count()).select_from(some.subquery())).scalar_one())
     assert out.spent
     return None
 
@@ -156,18 +120,6 @@ class _Order:
             numbers = (col(Post.id), FTS.c.post_id)  # told of one, PostgreSQL does not infer it of the other
             return _in_stretches(self.session, self.statement(), numbers, most, _STRETCHES, self._from)
         return list(self.session.execute(self.statement().limit(most)))
-
-    def first_and_count(self, most: int, counting: Counting) -> tuple[_Rows, int | None]:
-        """The first rows, and how many there are in all, unless counting on from there takes too long.
-
-        One question for both, since words that begin with “bar” are costly to begin with.
-        """
-        found = self.session.connection().execute(self.statement().limit(counting.most + 1))
-        rows = list(found.fetchmany(most))  # the session would have read all of them by now
-        with patience(self.session, counting.left_s()) as out:
-            return rows, len(rows) + len(found.fetchall())
-        assert out.spent
-        return rows, None
 
     def statement(self) -> sa.Select[Any]:
         """All of them."""
@@ -236,7 +188,7 @@ def _in_stretches(
     return rows
 
 
-def _by_relevance(session: Session, wanted: PostFilter, after: str, limit: int, counting: Counting | None) -> Found:
+def _by_relevance(session: Session, wanted: PostFilter, after: str, limit: int) -> Found:
     """The best matches among the newest: ranking every match of a common word would take seconds."""
     if after and not (after.isascii() and after.isdigit() and int(after[:9]) <= MOST_RANKED):
         raise _gone()
@@ -252,12 +204,7 @@ def _by_relevance(session: Session, wanted: PostFilter, after: str, limit: int, 
             fitting = session.execute(others).scalars()
         good = sorted(fitting, key=lambda post_id: (rank_of[post_id], -post_id))
     more = len(good) > skip + limit
-    total: int | None = None
-    if counting is not None and len(rank_of) < MOST_RANKED:
-        total = len(good)
-    elif counting is not None:
-        total = count(session, wanted, most=counting.most, within_s=counting.left_s())
-    return Found(good[skip : skip + limit], str(skip + limit) if more else "", total)
+    return Found(good[skip : skip + limit], str(skip + limit) if more else "")
 
 
 def _ranked(session: Session, node: search.Node) -> dict[int, float]:

@@ -16,7 +16,6 @@ from models.flag import Flag
 from models.post import Post, PostVersion
 from models.review import Review
 from monitor import finding
-from monitor.finding import Counting
 from monitor.messages import themes_of
 from monitor.postfilter import PostFilter, Sort
 from monitor.review.verdicts import agreed, in_force
@@ -109,8 +108,6 @@ class Page:
     posts: list[KeptPost]
     after: str
     """Give this back for the next page; empty when there is none."""
-    count: int | None = None
-    """How many there are, where that was asked for and did not take too long: see :class:`finding.Counting`."""
 
 
 def page(
@@ -119,15 +116,14 @@ def page(
     *,
     after: str = "",
     limit: int = 50,
-    counting: Counting | None = None,
     explained: bool = False,
 ) -> Page:
     """One page of the wanted posts; ``explained`` as in :func:`load`.
 
     Raises UsageError for a search or cursor that cannot be read.
     """
-    found = finding.page(session, wanted, after=after, limit=limit, counting=counting)
-    return Page(load(session, found.ids, explained=explained), found.after, found.count)
+    found = finding.page(session, wanted, after=after, limit=limit)
+    return Page(load(session, found.ids, explained=explained), found.after)
 
 
 def get(session: Session, post_id: int) -> KeptPost | None:

@@ -104,6 +104,11 @@ class Asked:
         query = {name: value for name, value in {**self.typed, **more}.items() if value and name != without}
         return f"/posts?{urlencode(query)}" if query else "/posts"
 
+    @property
+    def count_url(self) -> str:
+        """Where the number of posts is told that are asked for."""
+        return self.url().replace("/posts", "/posts/count", 1)
+
     def shown(self, name: str) -> str:
         """What the field of the form holds."""
         return self.labels.get(name) or self.typed.get(name, "")
@@ -148,17 +153,17 @@ class Choices:
     sorts: Pairs
 
 
-_THERE: Any = sa.union(
-    sa.select(sa.literal_column("'state'").label("kind"), col(Agency.state).label("name")).where(
-        col(Agency.state) != ""
-    ),
-    sa.select(sa.literal_column("'platform'"), col(Account.platform)).where(col(Account.platform) != TEST_PLATFORM),
-).order_by("name")
+_THERE: Any = sa.union_all(
+    sa.select(sa.literal_column("'state'").label("kind"), col(Agency.state)).where(col(Agency.state) != "").distinct(),
+    sa.select(sa.literal_column("'platform'"), col(Account.platform))
+    .where(col(Account.platform) != TEST_PLATFORM)
+    .distinct(),
+)
 
 
 def choices(session: Session, *, blind: bool) -> Choices:
     """The states and platforms that are there, and the codebook's words."""
-    there = session.execute(_THERE).all()
+    there = sorted(session.execute(_THERE).all())
     return Choices(
         states=[(name, name) for kind, name in there if kind == "state"],
         platforms=[(name, name) for kind, name in there if kind == "platform"],

@@ -7,7 +7,6 @@ the role does not cover, then call the route's function in a thread, since the d
 import asyncio
 import functools
 import secrets
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -76,8 +75,6 @@ class Visit:
     form: FormData = field(default_factory=FormData)
     secret: str = ""
     """The visitor's cookie, from which form tokens are derived."""
-    began: float = field(default_factory=time.monotonic)
-    """When the request came, as ``time.monotonic()`` says it."""
 
     @property
     def db(self) -> Database:

@@ -10,7 +10,6 @@ from models import Review, Verdict
 from models.clock import utcnow
 from monitor import finding, postquery, posts
 from monitor.errors import UsageError
-from monitor.finding import Counting
 from monitor.learning import labels
 from monitor.postfilter import PostFilter
 from monitor.review import verdicts
@@ -182,39 +181,20 @@ COUNTED = [
 
 
 @pytest.mark.parametrize(("query", "expected"), COUNTED)
-def test_a_page_tells_how_many_posts_there_are_in_all_whichever_page_it_is(sixty, query, expected):
-    wanted, after, told = PostFilter.from_query(query), "", []
+def test_there_are_as_many_posts_as_are_counted(sixty, query, expected):
+    wanted = PostFilter.from_query(query)
     with sixty.read() as session:
-        for _ in range(9):
-            page = posts.page(session, wanted, after=after, limit=20, counting=Counting(1000))
-            told.append(page.count)
-            if not (after := page.after):
-                break
-    assert told == [expected] * max(1, -(-expected // 20))
+        assert finding.count(session, wanted, most=1000) == expected
+        assert finding.count(session, wanted, most=1000, within_s=20) == expected
+        assert finding.count(session, wanted, most=25) == min(expected, 26), "counting ends one beyond"
+        assert len(list(posts.find(session, wanted, batch=20))) == expected
 
 
-@pytest.mark.parametrize(("query", "expected"), COUNTED)
-def test_counting_ends_one_beyond_what_is_to_be_told(sixty, query, expected):
-    with sixty.read() as session:
-        page = posts.page(session, PostFilter.from_query(query), limit=20, counting=Counting(25))
-    assert page.count == min(expected, 26) or (query.get("sort") == "relevance" and page.count == expected)
-    assert len(page.posts) == min(expected, 20)
-
-
-def test_a_page_comes_without_its_count_when_that_takes_too_long(sixty, monkeypatch):
+def test_counting_is_given_up_when_it_takes_too_long_and_the_session_goes_on(sixty, monkeypatch):
     if not sixty.is_sqlite:
         pytest.skip("PostgreSQL can be given no less than a millisecond, in which it counts sixty posts")
     monkeypatch.setattr("monitor.patience._STEPS", 1)
-    hurried = Counting(1000, within_s=0, least_s=0)
     with sixty.read() as session:
         for query in ({"q": "gate"}, {"q": "ga*"}, {}, {"q": "gate", "sort": "score"}):
-            page = posts.page(session, PostFilter.from_query(query), limit=20, counting=hurried)
-            assert (len(page.posts), page.count) == (20, None), query
-        assert posts.page(session, PostFilter(search="gate"), limit=20, counting=Counting(1000)).count == 30
-
-
-def test_a_page_that_took_long_counts_the_less(monkeypatch):
-    monkeypatch.setattr("time.monotonic", lambda: 100.0)
-    assert Counting(1000, within_s=0.02, by=100.5).left_s() == 0.02
-    assert Counting(1000, within_s=0.02, by=100.01).left_s() == pytest.approx(0.01)
-    assert Counting(1000, within_s=0.02, by=99.0).left_s() == 0.005
+            assert finding.count(session, PostFilter.from_query(query), most=1000, within_s=0) is None, query
+        assert finding.count(session, PostFilter(search="gate"), most=1000) == 30

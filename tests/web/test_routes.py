@@ -41,6 +41,7 @@ LEAST = {
     ("POST", "/queue/{id}"): REVIEWER,
     ("GET", "/agreement"): LEAD,
     ("GET", "/posts"): VIEWER,
+    ("GET", "/posts/count"): VIEWER,
     ("POST", "/posts/export"): VIEWER,
     ("GET", "/suggest/agencies"): VIEWER,
     ("GET", "/suggest/accounts"): VIEWER,

@@ -123,7 +123,12 @@ async def test_what_is_wrong_is_said_in_a_sentence_and_what_was_typed_stays(kept
 def patient(monkeypatch):
     """Counting may take as long as it does on a machine that has other things to do."""
     monkeypatch.setattr("monitor.web.routes.search.COUNTED_S", 20)
-    monkeypatch.setattr("monitor.web.routes.search.COUNTED_BY_S", 20)
+
+
+async def counted(visitor, page):
+    """What the heading of the page becomes once the browser has asked for the number."""
+    address = re.search(r'hx-get="(/posts/count[^"]*)"', page.text)[1].replace("&amp;", "&")
+    return re.fullmatch(r"<h2>(.*)</h2>\s*", (await visitor.get(address, headers={"HX-Request": "true"})).text)[1]
 
 
 @pytest.mark.usefixtures("patient")
@@ -137,7 +142,7 @@ async def test_pages_follow_one_another_and_give_each_post_once(db, log_in):
     while address:
         page = await viewer.get(address)
         assert len(page.content) < 150_000
-        assert f"{2 * LISTED + 3} posts" in page.text
+        assert await counted(viewer, page) == f"{2 * LISTED + 3} posts"
         seen += shown(page)
         found = re.search(r'rel="next" href="([^"]+)"', page.text)
         address = found[1].replace("&amp;", "&") if found else ""
@@ -148,7 +153,27 @@ async def test_pages_follow_one_another_and_give_each_post_once(db, log_in):
 async def test_many_posts_are_not_counted_to_their_end(kept, log_in, monkeypatch):
     monkeypatch.setattr("monitor.web.routes.search.MOST_COUNTED", 2)
     monkeypatch.setattr("monitor.web.routes.search.LISTED", 1)
-    assert "More than 2 posts" in (await log_in("Vi", "viewer").get("/posts")).text
+    viewer = log_in("Vi", "viewer")
+    page = await viewer.get("/posts")
+    assert "More than 1 posts" in page.text
+    assert await counted(viewer, page) == "More than 2 posts"
+
+
+@pytest.mark.usefixtures("patient")
+async def test_without_javascript_the_number_is_a_link_away(kept, log_in, monkeypatch):
+    monkeypatch.setattr("monitor.web.routes.search.LISTED", 1)
+    viewer = log_in("Vi", "viewer")
+    page = await viewer.get("/posts?edited=no")
+    (address,) = re.findall(r'<noscript><a href="(/posts/count[^"]*)"', page.text)
+    answer = await viewer.get(address.replace("&amp;", "&"))
+    assert (answer.status_code, answer.headers["location"]) == (303, "/posts?edited=no")
+    assert re.search(r"role=\"status\"[^>]*>\s*\d posts\.", (await viewer.get("/posts?edited=no")).text)
+
+
+async def test_posts_that_are_all_shown_are_not_counted_once_more(kept, log_in):
+    page = await log_in("Vi", "viewer").get("/posts")
+    assert "4 posts" in page.text
+    assert "/posts/count" not in page.text
 
 
 async def test_each_thing_asked_for_can_be_taken_out(kept, log_in):

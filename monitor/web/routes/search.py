@@ -6,9 +6,8 @@ from starlette.responses import RedirectResponse, Response
 
 from models.review import Verdict
 from models.user import UserRole
-from monitor import lookup, posts, savedsearches, search
+from monitor import finding, lookup, posts, savedsearches, search
 from monitor.errors import UsageError
-from monitor.finding import Counting
 from monitor.postfilter import PostFilter, Sort
 from monitor.posts import KeptPost
 from monitor.review.verdicts import agreed
@@ -20,10 +19,8 @@ from monitor.web.veil import is_severe
 
 LISTED = 25
 MOST_COUNTED = 1000
-COUNTED_S = 0.02
-"""Seconds that counting may take; what takes longer is told as “more than” what the page shows."""
-COUNTED_BY_S = 0.04
-"""A page that took long to find its posts counts the less: by then, after the request came, counting ends."""
+COUNTED_S = 0.06
+"""Seconds that counting may take; what takes longer stays “more than” what the page shows."""
 MOST_SAVED_SHOWN = 12
 _LONGEST_REDIRECT = 2000
 
@@ -45,7 +42,6 @@ def show(visit: Visit) -> Response:
     after = visit.query.get("after", "").strip()[:100]
     hits: list[Hit] = []
     trouble, unclear, next_ = "", None, ""
-    count: int | None = 0
     with visit.db.read() as session:
         try:
             asked = asked.settle(session)
@@ -54,11 +50,9 @@ def show(visit: Visit) -> Response:
             meant = {**asked.typed, **({"after": after} if after else {})}
             if dict(visit.query) != meant and len(shared) <= _LONGEST_REDIRECT:
                 return RedirectResponse(shared, 303)  # without empty parameters, names as numbers: to be shared
-            counting = Counting(MOST_COUNTED, COUNTED_S, by=visit.began + COUNTED_BY_S)
-            page = posts.page(session, wanted, after=after, limit=LISTED, counting=counting, explained=True)
+            page = posts.page(session, wanted, after=after, limit=LISTED, explained=True)
             hits = [_hit(visit, kept, wanted) for kept in page.posts]
             next_ = asked.url(after=page.after) if page.after else ""
-            count = page.count
         except UsageError as error:
             trouble = str(error)
             unclear = error if isinstance(error, AmbiguousError) else None
@@ -70,9 +64,8 @@ def show(visit: Visit) -> Response:
             choices=choices(session, blind=is_blind(visit)),
             blind=is_blind(visit),
             hits=hits,
-            count=count,
-            shown=LISTED,
-            most=MOST_COUNTED,
+            told=_told(None if after or next_ else len(hits)),
+            to_count=bool(after or next_),
             first=not after,
             next=next_,
             trouble=trouble,
@@ -80,6 +73,17 @@ def show(visit: Visit) -> Response:
             saved=[(row, Asked.of(row.query)) for row in saved[:MOST_SAVED_SHOWN]],
             saved_more=len(saved) - MOST_SAVED_SHOWN,
         )
+
+
+def count(visit: Visit) -> Response:
+    """How many posts the address asks for, for the page of them to fetch when it has come."""
+    asked = Asked.of(visit.query)
+    with visit.db.read() as session:
+        wanted = wanted_by(visit, asked.settle(session))
+        number = finding.count(session, wanted, most=MOST_COUNTED, within_s=COUNTED_S)
+    if not visit.is_fragment:
+        return visit.go(asked.url(), f"{_told(number)}.")
+    return visit.render("posts_count.html", told=_told(number))
 
 
 def suggest_agencies(visit: Visit) -> Response:
@@ -109,6 +113,14 @@ def is_blind(visit: Visit) -> bool:
     return visit.config.review.blind and visit.may("reviewer") and not visit.may("lead")
 
 
+def _told(number: int | None) -> str:
+    if number is None:
+        return f"More than {LISTED:,} posts"
+    if number > MOST_COUNTED:
+        return f"More than {MOST_COUNTED:,} posts"
+    return "No post fits" if number == 0 else "One post" if number == 1 else f"{number:,} posts"
+
+
 def _hit(visit: Visit, kept: KeptPost, wanted: PostFilter) -> Hit:
     blind = is_blind(visit) and blind_for(visit, kept)
     found = search.found_in(search.parse(wanted.search), kept.current.readable()) if wanted.search else []
@@ -123,6 +135,7 @@ def _hit(visit: Visit, kept: KeptPost, wanted: PostFilter) -> Hit:
 
 PAGES = (
     Page("GET", "/posts", show, UserRole.VIEWER),
+    Page("GET", "/posts/count", count, UserRole.VIEWER),
     Page("GET", "/suggest/agencies", suggest_agencies, UserRole.VIEWER),
     Page("GET", "/suggest/accounts", suggest_accounts, UserRole.VIEWER),
 )
