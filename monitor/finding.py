@@ -148,7 +148,7 @@ class _Order:
 
     def _of_highest_scores(self, most: int) -> _Rows | None:
         """Those with the words among the highest scores; None if these are too few."""
-        with_words = set(self.session.execute(hits(self.wanted.search)).scalars())
+        with_words = {number for (number,) in self.session.connection().execute(hits(self.wanted.search))}
         every = _Order(self.session, replace(self.wanted, search=""), replace(self.way, by_score=True))
         every._below = self._below
         rows: _Rows = []

@@ -100,6 +100,26 @@ def test_bad_rows_of_an_import_are_named_and_the_others_go_on(sheriffwatch, serv
     assert accounts(db) == 1
 
 
+@pytest.mark.parametrize("line", ["3", "[1]", "{broken", '"text"'])
+def test_a_line_of_an_import_that_is_no_object_is_named_and_nothing_is_added(sheriffwatch, db, tmp_path, line):
+    file = tmp_path / "accounts.jsonl"
+    file.write_text('{"platform": "feed", "url": "https://office.example/feed"}\n' + line + "\n")
+    code, out, err = sheriffwatch("account", "import", str(file), "--no-check")
+    assert code == 2
+    assert "accounts.jsonl, line 2" in err.replace("\n", "")
+    assert "Traceback" not in out + err
+    assert accounts(db) == 0
+
+
+def test_a_cell_of_an_import_may_hold_a_line_break(sheriffwatch, db, tmp_path):
+    file = tmp_path / "accounts.csv"
+    file.write_text('platform,url,name\nfeed,https://a.example/feed,"Two\nlines"\nmyspace,x,y\n')
+    code, _, err = sheriffwatch("account", "import", str(file), "--no-check")
+    assert code == 1
+    assert accounts(db) == 1
+    assert "accounts.csv:4" in err.replace("\n", ""), "lines are counted as an editor counts them"
+
+
 def test_a_paused_account_is_not_polled_until_it_is_resumed(sheriffwatch, db):
     sheriffwatch("account", "add", "bluesky", "sheriff.pinon-county.example")
     sheriffwatch("account", "pause", "sheriff.pinon-county.example")

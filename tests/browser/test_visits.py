@@ -199,6 +199,22 @@ async def test_without_javascript_one_searches_and_comes_in(site, db, waiting):
     assert await page.locator(".found h2").inner_text() == "One post"
 
 
+async def test_how_many_posts_there_are_is_told_when_the_page_has_come(site, waiting):
+    page = await site.open("Ana", "viewer")
+    await page.goto("/posts?q=invasion")
+    await page.get_by_role("heading", name="30 posts").wait_for()
+    assert await page.locator(".found h2").count() == 1
+
+
+async def test_without_javascript_the_number_is_told_by_a_link(site, waiting):
+    page = await site.open("Ana", "viewer", java_script_enabled=False)
+    await page.goto("/posts?q=invasion")
+    assert await page.locator(".found h2").inner_text() == "More than 25 posts"
+    await page.get_by_role("link", name="Count them").click()
+    assert page.url.endswith("/posts?q=invasion")
+    assert await page.get_by_role("status").inner_text() == "30 posts."
+
+
 async def test_an_expired_link_and_an_unknown_post_say_what_to_do(site, db):
     page, ana = await site.open(), await site.open("Ana", "viewer")
     assert (await page.goto("/welcome/long-gone")).status == 410
