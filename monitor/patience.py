@@ -50,13 +50,11 @@ def patience(session: Session, seconds: float) -> Iterator[Patience]:
     connection.exec_driver_sql(f"SAVEPOINT patience; {limit}")
     try:
         yield told
-    except sa.exc.OperationalError as error:
-        connection.exec_driver_sql("ROLLBACK TO SAVEPOINT patience")
-        if getattr(error.orig, "sqlstate", "") != "57014":
+    except BaseException as error:
+        if not connection.invalidated:  # a connection that was lost has nothing to go back to
+            connection.exec_driver_sql("ROLLBACK TO SAVEPOINT patience")
+        if not (isinstance(error, sa.exc.OperationalError) and getattr(error.orig, "sqlstate", "") == "57014"):
             raise
         told.spent = True
-    except BaseException:
-        connection.exec_driver_sql("ROLLBACK TO SAVEPOINT patience")
-        raise
     else:
         connection.exec_driver_sql("SET LOCAL statement_timeout TO DEFAULT; RELEASE SAVEPOINT patience")

@@ -39,6 +39,13 @@ def test_another_fault_is_not_taken_for_it(db):
         session.execute(sa.text("SELECT nothing FROM nowhere"))
 
 
+def test_a_connection_that_is_lost_meanwhile_is_told_as_such(db):
+    if db.is_sqlite:
+        pytest.skip("SQLite has no connection that may be lost")
+    with db.read() as session, pytest.raises(sa.exc.OperationalError), patience(session, 5):
+        session.execute(sa.text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+
 async def test_a_search_that_is_not_counted_in_time_still_tells_that_there_are_more(db, log_in, monkeypatch):
     with db.write() as session:
         office = make_office(session)
