@@ -111,6 +111,15 @@ def test_a_line_of_an_import_that_is_no_object_is_named_and_nothing_is_added(she
     assert accounts(db) == 0
 
 
+def test_a_json_line_without_a_platform_is_named_and_the_others_go_on(sheriffwatch, db, tmp_path):
+    file = tmp_path / "accounts.jsonl"
+    file.write_text('{"url": "https://a.example/feed"}\n{"platform": "feed", "url": "https://b.example/feed"}\n')
+    code, _, err = sheriffwatch("account", "import", str(file), "--no-check")
+    assert code == 1
+    assert "accounts.jsonl:1" in err.replace("\n", "")
+    assert accounts(db) == 1
+
+
 def test_a_cell_of_an_import_may_hold_a_line_break(sheriffwatch, db, tmp_path):
     file = tmp_path / "accounts.csv"
     file.write_text('platform,url,name\nfeed,https://a.example/feed,"Two\nlines"\nmyspace,x,y\n')

@@ -181,7 +181,9 @@ def _read_rows(file: Path) -> list[tuple[int, dict[str, Any]]]:
     try:
         with file.open("rb") as stream:
             first = stream.read(1000).removeprefix(codecs.BOM_UTF8).lstrip()[:1]
-        rows = list(json_lines(file) if first == b"{" else delimited(file, ","))
+        if first == b"{":
+            return list(json_lines(file))
+        rows = list(delimited(file, ","))
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}.") from None
     except TableError as error:
