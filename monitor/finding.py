@@ -17,14 +17,14 @@ from monitor import search
 from monitor.errors import UsageError
 from monitor.patience import patience
 from monitor.postfilter import PostFilter, Sort
-from monitor.postquery import FTS, Way, hits, one_of, statement, way
+from monitor.postquery import FTS, Way, has_words, hits, one_of, statement, way, words_index
 
 MOST_RANKED = 1000
 """Sorting by relevance ranks so many of the newest posts that match."""
 _MOST_GATHERED = 20_000
 """Posts with words that PostgreSQL may gather before it looks at phrases and the order."""
-_HIGHEST = 12_000
-"""So many of the highest scores are looked through for words."""
+_FEW_HITS, _HIGHEST = 4_000, 12_000
+"""Where more posts than that have the words, so many of the highest scores are looked through for them."""
 _STRETCHES, _RANKED_STRETCHES = (4_000, 64_000), (32_000, 96_000, 288_000)
 """How many ids are looked through for words at first, and further on; all that are left come last."""
 
@@ -148,7 +148,10 @@ class _Order:
 
     def _of_highest_scores(self, most: int) -> _Rows | None:
         """Those with the words among the highest scores; None if these are too few."""
-        with_words = {number for (number,) in self.session.connection().execute(hits(self.wanted.search))}
+        asked = hits(self.session, self.wanted.search)
+        with_words = {number for (number,) in self.session.connection().execute(asked)}
+        if len(with_words) <= _FEW_HITS:
+            return None
         every = _Order(self.session, replace(self.wanted, search=""), replace(self.way, by_score=True))
         every._below = self._below
         rows: _Rows = []
@@ -209,16 +212,11 @@ def _by_relevance(session: Session, wanted: PostFilter, after: str, limit: int) 
 
 def _ranked(session: Session, node: search.Node) -> dict[int, float]:
     """The newest posts with the words, and how well each fits: the lower the better."""
-    if session.get_bind().dialect.name == "sqlite":
-        rank: Any = sa.literal_column("bm25(post_fts)")
-        number: Any = FTS.c.rowid
-        hit = FTS.c.post_fts.op("MATCH")(search.fts5(node))
-    else:
-        rank = -sa.func.ts_rank_cd(FTS.c.words, search.tsquery(node))
-        number = FTS.c.post_id
-        hit = FTS.c.words.op("@@")(search.tsquery(node))
-    found = sa.select(number.label("id"), rank.label("rank")).where(hit)
-    if session.get_bind().dialect.name == "sqlite":
+    number: Any = words_index(session)
+    sqlite = session.get_bind().dialect.name == "sqlite"
+    rank = sa.literal_column("bm25(post_fts)") if sqlite else -sa.func.ts_rank_cd(FTS.c.words, search.tsquery(node))
+    found = sa.select(number.label("id"), rank.label("rank")).where(has_words(session, node))
+    if sqlite:
         rows = session.execute(found.order_by(number.desc()).limit(MOST_RANKED)).all()
     elif search.has_phrase(node) and search.supposed_hits(session, node) <= _MOST_GATHERED:
         # Supposed to be frequent, phrases would be looked for from the newest post on, for seconds.

@@ -19,7 +19,7 @@ from monitor import search
 from monitor.postfilter import PostFilter, Sort
 from monitor.scoring import TEST_PLATFORM
 
-_FEW_HITS, _MANY_HITS = 4000, 30_000
+_MANY_HITS = 30_000
 """Of a million posts. Looking one up costs a fifth of a millisecond, gathering one a microsecond or two."""
 _FEW_ACCOUNTS = 200
 """So many are named one by one, where all of them have few posts; planning for more takes PostgreSQL long."""
@@ -62,7 +62,7 @@ class Way:
     few_scores: bool = False
     """So few scores lie within the bounds that posts are gathered by them."""
     highest_first: bool = False
-    """So many posts have the words that they are looked for among the highest scores before all of them are sorted."""
+    """Words are looked for among the highest scores before all posts with them are sorted."""
     in_stretches: bool = False
     """Words are looked for in stretches of ids, from the newest on: PostgreSQL can join two indexes within one."""
 
@@ -85,8 +85,9 @@ def way(session: Session, wanted: PostFilter) -> Way:
         look_up,
         left,
         by_score=not (few or gather),
-        few_scores=few_scores and not _many(session, sa.select(col(Score.id)).where(*_bounds(session, wanted))),
-        highest_first=gather and by_score and _only_words(wanted) and _many(session, hits(wanted.search), _FEW_HITS),
+        few_scores=few_scores
+        and not _many(session, sa.select(col(Score.id)).where(*_bounds(session, wanted, by_index=True))),
+        highest_first=gather and by_score and _only_words(wanted),
         in_stretches=bool(wanted.search) and not (sqlite or few or by_score or wanted.dated or any(_narrow(wanted))),
     )
 
@@ -128,23 +129,32 @@ def statement(session: Session, wanted: PostFilter, *, ordered: bool = True, by:
     if wanted.scored or wanted.sort is Sort.SCORE:
         query = _scored(session, query, wanted, by)
     if wanted.search:
-        node = search.parse(wanted.search)
-        if session.get_bind().dialect.name == "sqlite":
-            hit = FTS.c.post_fts.op("MATCH")(search.fts5(node))
-            if by.look_up:
-                first = by.post_ids is None and (wanted.flagged or wanted.theme)  # is there a flag?
-                number = col(Flag.post_id) if first else col(Post.id)
-                query = query.where(sa.exists().where(FTS.c.rowid == number, hit))
-            else:
-                query = query.join(FTS, FTS.c.rowid == col(Post.id)).where(hit)
+        index = words_index(session)
+        hit = has_words(session, search.parse(wanted.search))
+        if by.look_up:
+            first = by.post_ids is None and (wanted.flagged or wanted.theme)  # is there a flag?
+            number = col(Flag.post_id) if first else col(Post.id)
+            query = query.where(sa.exists().where(index == number, hit))
         else:
-            query = query.join(FTS, FTS.c.post_id == col(Post.id)).where(FTS.c.words.op("@@")(search.tsquery(node)))
+            query = query.join(FTS, index == col(Post.id)).where(hit)
     return query
 
 
-def hits(words: str) -> sa.Select[Any]:
-    """The posts that SQLite's index of words finds."""
-    return sa.select(FTS.c.rowid).where(FTS.c.post_fts.op("MATCH")(search.fts5(search.parse(words))))
+def words_index(session: Session) -> sa.ColumnElement[int]:
+    """The column of the index of words that holds the post's number."""
+    return FTS.c.rowid if session.get_bind().dialect.name == "sqlite" else FTS.c.post_id
+
+
+def has_words(session: Session, node: search.Node) -> sa.ColumnElement[bool]:
+    """Whether an entry of the index of words is what a search asks for."""
+    if session.get_bind().dialect.name == "sqlite":
+        return FTS.c.post_fts.op("MATCH")(search.fts5(node))
+    return FTS.c.words.op("@@")(search.tsquery(node))
+
+
+def hits(session: Session, words: str) -> sa.Select[Any]:
+    """The posts that have the words."""
+    return sa.select(words_index(session)).where(has_words(session, search.parse(words)))
 
 
 def on_duty(session: Session) -> int | None:
@@ -199,19 +209,18 @@ def _named() -> Any:
 
 def _scored(session: Session, query: sa.Select[Any], wanted: PostFilter, by: Way) -> sa.Select[Any]:
     sqlite = session.get_bind().dialect.name == "sqlite"
-    # Adding nothing keeps the database from gathering or walking all scores between these bounds.
     asked = by.by_score and (by.few_scores or wanted.sort is Sort.SCORE or not sqlite)
-    bounds = _bounds(session, wanted) if asked else _bounds(session, wanted, plus=0)
+    bounds = _bounds(session, wanted, by_index=asked)
     return query.join(Score, col(Score.post_version_id) == col(Post.current_version_id)).where(*bounds)
 
 
-def _bounds(session: Session, wanted: PostFilter, plus: int | None = None) -> list[sa.ColumnElement[bool]]:
+def _bounds(session: Session, wanted: PostFilter, *, by_index: bool) -> list[sa.ColumnElement[bool]]:
     low = 0.0 if wanted.score_min is None else wanted.score_min
     high = 1.0 if wanted.score_max is None else wanted.score_max
     version: Any = col(Score.classifier_version_id)
     probability: Any = col(Score.probability)
-    if plus is not None:
-        version, probability = version + plus, probability + plus
+    if not by_index:  # adding nothing keeps the database from gathering or walking all scores between these bounds
+        version, probability = version + 0, probability + 0
     return [version == on_duty(session), probability >= low, probability <= high]
 
 
@@ -225,7 +234,7 @@ def _left(session: Session, wanted: PostFilter, by: Way) -> list[int] | None:
     """The posts that have all that is wanted but the words, where these are few and the words frequent."""
     if not wanted.search or session.get_bind().dialect.name != "sqlite" or sum(_narrow(wanted)) < 2:
         return None
-    if not _many(session, hits(wanted.search), _MANY_HITS):
+    if not _many(session, hits(session, wanted.search), _MANY_HITS):
         return None
     others = statement(session, replace(wanted, search="", sort=Sort.NEWEST), by=by).limit(_FEW_POSTS + 1)
     left = list(session.execute(others).scalars())
@@ -239,13 +248,13 @@ def _is_looked_up(session: Session, wanted: PostFilter, ids: Sequence[int] | Non
     if few:
         return any(_narrow(wanted)) or not _many(session, _posts_of(ids or ()), _FEW_POSTS)
     keyed = wanted.sort is Sort.SCORE or wanted.dated
-    return keyed and _only_words(wanted) and _many(session, hits(wanted.search), _MANY_HITS)
+    return keyed and _only_words(wanted) and _many(session, hits(session, wanted.search), _MANY_HITS)
 
 
 def _only_words(wanted: PostFilter) -> bool:
     """Whether nothing but words and a stretch of time is asked for."""
-    rest = replace(wanted, search="", flagged=wanted.flagged or None, sort=Sort.NEWEST, since=None, until=None)
-    return rest == PostFilter(flagged=None)
+    rest = replace(wanted, search="", flagged=wanted.flagged or False, sort=Sort.NEWEST, since=None, until=None)
+    return rest == PostFilter()
 
 
 def _many(session: Session, rows: sa.Select[Any], most: int = _MANY) -> bool:

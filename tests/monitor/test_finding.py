@@ -78,7 +78,7 @@ def test_each_filter_and_order_gives_its_posts_page_by_page(mixed, monkeypatch, 
     if as_if != "few posts":
         monkeypatch.setattr(postquery, "_MANY", 0)
         monkeypatch.setattr(postquery, "_FEW_ACCOUNTS", 0)
-        monkeypatch.setattr(postquery, "_FEW_HITS", 0)
+        monkeypatch.setattr(finding, "_FEW_HITS", 0)
         monkeypatch.setattr(finding, "_STRETCHES", (1, 2))
         monkeypatch.setattr(finding, "_RANKED_STRETCHES", (1, 2))
     if as_if == "many posts":
