@@ -124,11 +124,14 @@ def _bulk(db: Database) -> Iterator[Load]:
             driver.execute(f"ALTER TABLE {name} DISABLE TRIGGER ALL")
         for name in ("post", "review"):  # those that keep the index of words and the verdicts
             driver.execute(f"ALTER TABLE {name} ENABLE TRIGGER USER")
-        words = driver.execute("SELECT indexdef FROM pg_indexes WHERE indexname = 'post_fts_words_gin'").fetchone()[0]
-        driver.execute("DROP INDEX post_fts_words_gin")
+        of_words = "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'post_fts' AND indexname LIKE '%gin'"
+        indexes = driver.execute(of_words).fetchall()
+        for name, _ in indexes:
+            driver.execute(f"DROP INDEX {name}")
         yield _into_postgres(driver)
         driver.execute("SET maintenance_work_mem TO '512MB'")
-        driver.execute(words)
+        for _, definition in indexes:
+            driver.execute(definition)
         for table in (Post, PostVersion, Score, Flag, Review, Alert):
             name = table.__table__.name  # type: ignore[attr-defined]
             driver.execute(f"ALTER TABLE {name} ENABLE TRIGGER ALL")

@@ -126,8 +126,10 @@ class Meter:
     """What a request takes, from ``start`` to ``note``; one request at a time."""
 
     def __init__(self, db: Database) -> None:
-        self._asked = 0
-        sa.event.listen(db.engine, "before_cursor_execute", self._count)
+        self._asked = self._answered = 0
+        sa.event.listen(db.engine, "before_cursor_execute", self._ask)
+        sa.event.listen(db.engine, "after_cursor_execute", self._answer)
+        sa.event.listen(db.engine, "handle_error", self._answer)
 
     def start(self) -> None:
         """A request begins."""
@@ -143,8 +145,23 @@ class Meter:
         if status >= 400:
             line.faults.add(status)
 
-    def _count(self, *_: object) -> None:
+    async def quiet(self, most_s: float = 60) -> None:
+        """Wait for what a page has worked out behind it, the classifier's figures or a comparison, to end."""
+        until = time.monotonic() + most_s
+        before: tuple[float, int] | None = None
+        while time.monotonic() < until:
+            now = time.process_time(), self._asked
+            still = before is not None and now[0] - before[0] < 0.02 and now[1] == before[1]
+            if still and self._answered == self._asked:
+                return
+            before = now
+            await asyncio.sleep(0.1)
+
+    def _ask(self, *_: object) -> None:
         self._asked += 1
+
+    def _answer(self, *_: object) -> None:
+        self._answered += 1
 
 
 class Asker:
@@ -164,7 +181,7 @@ class Asker:
         """Ask for these in turn, the first one once more beforehand: a template is read at its first use."""
         line = Line(name)
         await self._once(Line(name), paths[0])
-        await _quiet()
+        await self.meter.quiet()
         for path in itertools.islice(itertools.cycle(paths), max(self.repeat, len(paths))):
             await self._once(line, path)
         return line
@@ -172,7 +189,7 @@ class Asker:
     async def decide_and_next(self, waiting: list[int]) -> Line:
         """The verdict, and the page of the next post that it leads to."""
         line = Line("POST /queue/{id} and the next post")
-        await _quiet()
+        await self.meter.quiet()
         for number, post_id in enumerate(waiting[: self.repeat]):
             verdict = {"verdict": "confirmed"} if number % 2 else {"verdict": "rejected", "reason": "news"}
             self.meter.start()
@@ -199,15 +216,6 @@ class Asker:
                 return
             size = len(await answer.aread())
         self.meter.note(line, answer.status_code, 0 if path.startswith("/api/") else size)
-
-
-async def _quiet(most_s: float = 60) -> None:
-    """Wait for what a page has worked out behind it, the classifier's figures or a comparison, to end."""
-    until = time.monotonic() + most_s
-    used = -1.0
-    while time.process_time() - used > 0.02 and time.monotonic() < until:
-        used = time.process_time()
-        await asyncio.sleep(0.1)
 
 
 @dataclass
@@ -265,8 +273,9 @@ async def measure(db: Database, url: str, repeat: int, only: str) -> tuple[list[
     config = load(None, environment={})
     config.database.url, config.web.port = url, 0
     lines, unknown = [], []
+    meter = Meter(db)  # before anything is asked: what ends must have begun
     async with serving(db, config) as address, httpx.AsyncClient(base_url=address, timeout=120) as client:
-        asker = Asker(client, Meter(db), sessions.start(db, user, now=now), apitokens.make(db, NAME, now=now), repeat)
+        asker = Asker(client, meter, sessions.start(db, user, now=now), apitokens.make(db, NAME, now=now), repeat)
         with db.read() as session:
             samples = Samples(session, repeat)
             waiting = samples.waiting()

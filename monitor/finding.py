@@ -17,12 +17,12 @@ from monitor import search
 from monitor.errors import UsageError
 from monitor.patience import patience
 from monitor.postfilter import PostFilter, Sort
-from monitor.postquery import FTS, Way, has_words, hits, one_of, statement, way, words_index
+from monitor.postquery import FTS, Way, has_words, hits, one_of, statement, supposed_hits, way, words_index
 
 MOST_RANKED = 1000
 """Sorting by relevance ranks so many of the newest posts that match."""
-_MOST_GATHERED = 20_000
-"""Posts with words that PostgreSQL may gather before it looks at phrases and the order."""
+_MOST_GATHERED = 4_000
+"""Posts with the words that PostgreSQL may gather and sort; of more, the newest are looked for."""
 _FEW_HITS, _HIGHEST = 4_000, 12_000
 """Where more posts than that have the words, so many of the highest scores are looked through for them."""
 _STRETCHES, _RANKED_STRETCHES = (4_000, 64_000), (32_000, 96_000, 288_000)
@@ -218,8 +218,8 @@ def _ranked(session: Session, node: search.Node) -> dict[int, float]:
     found = sa.select(number.label("id"), rank.label("rank")).where(has_words(session, node))
     if sqlite:
         rows = session.execute(found.order_by(number.desc()).limit(MOST_RANKED)).all()
-    elif search.has_phrase(node) and search.supposed_hits(session, node) <= _MOST_GATHERED:
-        # Supposed to be frequent, phrases would be looked for from the newest post on, for seconds.
+    elif supposed_hits(session, node) <= _MOST_GATHERED:
+        # Adding nothing keeps PostgreSQL from walking down from the newest post, looking into each for the words.
         rows = session.execute(found.order_by((number + 0).desc()).limit(MOST_RANKED)).all()
     else:
         rows = _in_stretches(session, found.order_by(number.desc()), (number,), MOST_RANKED, _RANKED_STRETCHES)

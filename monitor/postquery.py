@@ -149,12 +149,19 @@ def has_words(session: Session, node: search.Node) -> sa.ColumnElement[bool]:
     """Whether an entry of the index of words is what a search asks for."""
     if session.get_bind().dialect.name == "sqlite":
         return FTS.c.post_fts.op("MATCH")(search.fts5(node))
-    return FTS.c.words.op("@@")(search.tsquery(node))
+    return search.in_tsvector(FTS.c.words, node)
 
 
 def hits(session: Session, words: str) -> sa.Select[Any]:
     """The posts that have the words."""
     return sa.select(words_index(session)).where(has_words(session, search.parse(words)))
+
+
+def supposed_hits(session: Session, node: search.Node) -> int:
+    """How many posts PostgreSQL supposes to have the words, without looking."""
+    asked = sa.select().select_from(FTS).where(has_words(session, node)).compile(session.get_bind())
+    explained = session.connection().exec_driver_sql(f"EXPLAIN (FORMAT JSON) {asked}", asked.params)
+    return int(explained.scalar_one()[0]["Plan"]["Plan Rows"])
 
 
 def on_duty(session: Session) -> int | None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from sqlmodel import Session
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from monitor.errors import UsageError
 
@@ -24,6 +24,8 @@ _TOKEN = re.compile(r'"(?P<phrase>[^"]*)"|(?P<paren>[()])|(?P<word>[^\s()"]+)')
 _BETWEEN_WORDS = re.compile(r"[\W_]+")
 _ACCENTED, _PLAIN = "ÁÀÂÉÈÊÍÓÒÔÚÜÑÇáàâéèêíóòôúüñç", "AAAEEEIOOOUUNCaaaeeeiooouunc"
 _FOLD = str.maketrans(_ACCENTED, _PLAIN)
+_SIMPLE: sa.ColumnElement[object] = sa.literal_column("'simple'::regconfig")
+_PAIRS = ARRAY(sa.Integer)
 
 
 @dataclass(frozen=True)
@@ -92,28 +94,59 @@ def fts5(node: Node) -> str:
 
 def tsquery(node: Node) -> sa.ColumnElement[object]:
     """The query as an expression of PostgreSQL's type tsquery: every word a bound parameter."""
-    return sa.func.to_tsquery(sa.literal_column("'simple'::regconfig"), _ts(node))
+    return sa.func.to_tsquery(_SIMPLE, _ts(node))
 
 
-def supposed_hits(session: Session, node: Node) -> int:
-    """How many posts PostgreSQL supposes to have these words, somewhere; of words that stand together, far fewer do."""
-    asked = "EXPLAIN (FORMAT JSON) SELECT FROM post_fts WHERE words @@ to_tsquery('simple'::regconfig, %s)"
-    (plan,) = session.connection().exec_driver_sql(asked, (_ts(node),)).scalar_one()
-    return int(plan["Plan"]["Plan Rows"])
+def in_tsvector(words: sa.ColumnElement[object], node: Node) -> sa.ColumnElement[bool]:
+    """Whether a post's tsvector is what the query asks for; words that stand together are found by their pairs."""
+    if not _has_pair(node):
+        return words.op("@@", return_type=sa.Boolean())(tsquery(node))
+    # “IS TRUE” keeps PostgreSQL from asking the index of words for a phrase: it would hand over each post with all of
+    # its words, wherever they stand.
+    return sa.and_(_by_index(words, node), words.op("@@", return_type=sa.Boolean())(tsquery(node)).is_(True))
 
 
-def has_phrase(node: Node) -> bool:
-    """Whether words are to stand one after another."""
-    return any(len(term.words) > 1 for term in _asked_for(node))
+def _by_index(words: sa.ColumnElement[object], node: Node) -> sa.ColumnElement[bool]:
+    """What an index can tell of it: true wherever the query is, and in few other places."""
+    if not _has_pair(node):
+        return in_tsvector(words, node)
+    if isinstance(node, Term):
+        there = sa.func.post_fts_pairs(words, type_=_PAIRS)
+        # The words go the way of a text into the index, so that both tell the same words apart.
+        phrase = sa.func.to_tsvector(_SIMPLE, _folded(" ".join(_paired(node))))
+        return there.contains(sa.func.post_fts_pairs(phrase, type_=_PAIRS))
+    if isinstance(node, Or):
+        return sa.or_(*(_by_index(words, part) for part in node.parts))
+    assert isinstance(node, And)
+    wanted = [part for part in node.parts if not isinstance(part, Not)]
+    plain = tuple(part for part in wanted if not _has_pair(part))
+    parts = [part for part in wanted if _has_pair(part)] + ([And(plain)] if plain else [])
+    return sa.and_(*(_by_index(words, part) for part in parts))
+
+
+def _has_pair(node: Node) -> bool:
+    """Whether words are to stand next to each other, in what must be there."""
+    if isinstance(node, Term):
+        return len(_paired(node)) > 1
+    return not isinstance(node, Not) and any(_has_pair(part) for part in node.parts)
+
+
+def _paired(term: Term) -> tuple[str, ...]:
+    """Its words, without one of which only the beginning is known."""
+    return term.words[:-1] if term.prefix else term.words
 
 
 def _ts(node: Node) -> str:
     if isinstance(node, Term):
-        words = [f"'{word.translate(_FOLD).lower()}'" for word in node.words]  # words hold letters and digits only
+        words = [f"'{_folded(word)}'" for word in node.words]  # words hold letters and digits only
         return "(" + " <-> ".join(words) + (":*)" if node.prefix else ")")
     if isinstance(node, Not):
         return f"!{_ts(node.part)}"
     return "(" + (" & " if isinstance(node, And) else " | ").join(_ts(part) for part in node.parts) + ")"
+
+
+def _folded(text: str) -> str:
+    return text.translate(_FOLD).lower()
 
 
 def found_in(node: Node, text: str, most: int = 200) -> list[tuple[int, int]]:

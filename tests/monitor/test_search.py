@@ -1,4 +1,5 @@
 import contextlib
+import random
 import time
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from monitor import posts, search
 from monitor.errors import UsageError
 from monitor.postfilter import PostFilter
+from monitor.postquery import has_words, words_index
 from tests.monitor.made_posts import add_wording, make_office, make_post
 
 TEXTS = {
@@ -54,6 +56,14 @@ def found(db):
         ("border -(wall OR parade)", {"border"}),
         ("catch-and-release", {"deport"}),
         ("parade!!!", {"parade"}),
+        ('"the fence is broken" border', {"border"}),
+        ('"the fence" OR "harvest parade"', {"border", "parade"}),
+        ('border -"the fence"', {"wall"}),
+        ('"were disc*"', {"deport"}),
+        ('"and release was n*"', {"deport"}),
+        ('"niño la"', set()),
+        ('"el NIÑO"', {"spanish"}),
+        ("says-the-council's", set()),
     ],
 )
 def test_words_phrases_and_operators_find_what_they_say(found, words, expected):
@@ -104,6 +114,55 @@ def test_operators_of_the_database_do_not_get_through(db, found, words):
 def test_any_text_is_searched_for_or_refused(found, words):
     with contextlib.suppress(UsageError):
         found(words)
+
+
+WORDS = ("border", "bordering", "wall", "walls", "the", "sheriff")
+LETTERS = st.sampled_from(WORDS)
+TERMS = st.builds(search.Term, st.lists(LETTERS, min_size=1, max_size=3).map(tuple), st.booleans())
+NODES = st.recursive(
+    TERMS,
+    lambda inner: st.one_of(
+        st.builds(search.Or, st.lists(inner, min_size=2, max_size=3).map(tuple)),
+        st.builds(
+            lambda wanted, unwanted: search.And((*wanted, *map(search.Not, unwanted))),
+            st.lists(inner, min_size=1, max_size=3),
+            st.lists(inner, max_size=1),
+        ),
+    ),
+    max_leaves=6,
+)
+
+
+@pytest.fixture
+def scribbled(db):
+    rng = random.Random(5)
+    texts = [" ".join(rng.choices(WORDS, k=rng.randint(1, 9))) for _ in range(80)]
+    with db.write() as session:
+        office = make_office(session)
+        for number, text in enumerate(texts):
+            make_post(session, office, text, number=number)
+    return db, texts
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(node=NODES)
+def test_however_phrases_and_operators_are_nested_just_the_posts_are_found_that_fit(scribbled, node):
+    db, texts = scribbled
+    with db.read() as session:
+        found = session.execute(sa.select(words_index(session)).where(has_words(session, node))).scalars()
+        assert sorted(found) == [number for number, text in enumerate(texts, start=1) if fits(node, text.split())]
+
+
+def fits(node, words):
+    if isinstance(node, search.Not):
+        return not fits(node.part, words)
+    if isinstance(node, search.And | search.Or):
+        return (all if isinstance(node, search.And) else any)(fits(part, words) for part in node.parts)
+    *whole, last = node.words
+    places = (words[at : at + len(node.words)] for at in range(len(words) - len(whole)))
+    return any(
+        there[:-1] == whole and (there[-1] == last or (node.prefix and there[-1].startswith(last))) for there in places
+    )
 
 
 def test_a_hostile_search_is_read_in_no_time():
