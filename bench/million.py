@@ -122,7 +122,7 @@ def _bulk(db: Database) -> Iterator[Load]:
         for table in (Post, PostVersion, Score, Flag, Review, Alert):
             name = table.__table__.name  # type: ignore[attr-defined]
             driver.execute(f"ALTER TABLE {name} DISABLE TRIGGER ALL")
-        for name in ("post", "review"):  # those that keep the index of words and the verdicts
+        for name in ("post", "review", "flag"):  # those that keep the index of words, the verdicts and whose post it is
             driver.execute(f"ALTER TABLE {name} ENABLE TRIGGER USER")
         of_words = "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'post_fts' AND indexname LIKE '%gin'"
         indexes = driver.execute(of_words).fetchall()

@@ -16,6 +16,8 @@ class Flag(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     post_id: int = Field(foreign_key="post.id", unique=True)
+    account_id: int | None = None
+    """Whose post it is. A trigger copies it, so that the flags of a state are found without their posts."""
     score_id: int | None = Field(default=None, foreign_key="score.id")
     probability: float = Field(index=True)
     origin: str = "classifier"

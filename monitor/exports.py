@@ -4,13 +4,15 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from models.db import Database
 from models.evidence import Event
-from monitor.posts import KeptPost, PostFilter, page
+from monitor.postfilter import PostFilter, Sort
+from monitor.posts import KeptPost, page
 from monitor.spreadsheets import CSV_COLUMNS, csv_row
 
 BATCH = 500
@@ -25,11 +27,13 @@ class Format(StrEnum):
 
 
 def found(db: Database, wanted: PostFilter) -> Iterator[KeptPost]:
-    """The wanted posts in the wanted order.
+    """The wanted posts in the wanted order; all of them, so by relevance they come newest first.
 
     Each batch is read for itself, so that a slow reader holds no transaction open: what is kept meanwhile may be
     missing, and nothing is given twice.
     """
+    if wanted.sort is Sort.RELEVANCE:  # which only knows the newest of them
+        wanted = replace(wanted, sort=Sort.NEWEST)
     cursor = ""
     while True:
         with db.read() as session:

@@ -25,6 +25,8 @@ _MOST_GATHERED = 4_000
 """Posts with the words that PostgreSQL may gather and sort; of more, the newest are looked for."""
 _FEW_HITS, _HIGHEST = 4_000, 12_000
 """Where more posts than that have the words, so many of the highest scores are looked through for them."""
+_WALKED_S = 0.1
+"""Seconds that SQLite may walk posts by score or date for what is wanted, before it gathers and sorts all of that."""
 _STRETCHES, _RANKED_STRETCHES = (4_000, 64_000), (32_000, 96_000, 288_000)
 """How many ids are looked through for words at first, and further on; all that are left come last."""
 
@@ -39,6 +41,8 @@ class Found:
     ids: list[int]
     after: str = ""
     """Give this back for the next page; empty when there is none."""
+    among: int | None = None
+    """Only so many of the newest posts with the words were looked through, which may leave some out; None is all."""
 
 
 def page(session: Session, wanted: PostFilter, *, after: str = "", limit: int) -> Found:
@@ -76,7 +80,8 @@ class _Order:
         self.session = session
         self.wanted = wanted
         self.way = by
-        self.is_from_words = bool(wanted.search) and not by.look_up and session.get_bind().dialect.name == "sqlite"
+        self._is_sqlite = session.get_bind().dialect.name == "sqlite"
+        self.is_from_words = bool(wanted.search) and not by.look_up and self._is_sqlite
         """Whether the posts come from SQLite's index of words: from the newest on, one by one, if that is the order.
 
         Without it SQLite may go through all other posts that fit, and look each up in the index.
@@ -119,7 +124,14 @@ class _Order:
         if self.way.in_stretches:
             numbers = (col(Post.id), FTS.c.post_id)  # told of one, PostgreSQL does not infer it of the other
             return _in_stretches(self.session, self.statement(), numbers, most, _STRETCHES, self._from)
-        return list(self.session.execute(self.statement().limit(most)))
+        if self.key is None or not self.way.in_order or not self._is_sqlite:
+            return list(self.session.execute(self.statement().limit(most)))
+        with patience(self.session, _WALKED_S) as out:
+            return list(self.session.execute(self.statement().limit(most)))
+        assert out.spent  # what is wanted is rare
+        gathered = _Order(self.session, self.wanted, replace(self.way, in_order=False, look_up=False))
+        gathered._below = self._below
+        return gathered.first(most)
 
     def statement(self) -> sa.Select[Any]:
         """All of them."""
@@ -132,15 +144,17 @@ class _Order:
     def _key(self) -> Any:
         if self.wanted.sort is Sort.SCORE:
             probability: Any = col(Score.probability)
-            return sa.type_coerce(probability if self.way.by_score else probability + 0, sa.Float)
+            return sa.type_coerce(probability if self.way.in_order else probability + 0, sa.Float)
         if self.wanted.sort is Sort.DATE or self.wanted.dated:
-            return sa.type_coerce(col(Post.shown_at), UTCDateTime())  # a stretch of time is found by its index
+            date: Any = col(Post.shown_at)
+            in_order = self.way.in_order or not self._is_sqlite
+            return sa.type_coerce(date if in_order else date.op("||")(sa.literal_column("''")), UTCDateTime())
         return None
 
     def _number(self) -> Any:
         if self.key is None and self.is_from_words:
             return FTS.c.rowid
-        if self.key is None and (self.wanted.flagged or self.wanted.theme):
+        if self.key is None and (self.wanted.flagged or self.wanted.theme) and self.way.post_ids is None:
             return col(Flag.post_id)
         number: Any = col(Post.id)
         # Adding nothing keeps PostgreSQL from walking down from the newest post in search of what is so rare.
@@ -152,7 +166,7 @@ class _Order:
         with_words = {number for (number,) in self.session.connection().execute(asked)}
         if len(with_words) <= _FEW_HITS:
             return None
-        every = _Order(self.session, replace(self.wanted, search=""), replace(self.way, by_score=True))
+        every = _Order(self.session, replace(self.wanted, search=""), replace(self.way, in_order=True))
         every._below = self._below
         rows: _Rows = []
         found = self.session.connection().execute(every.statement().limit(_HIGHEST))
@@ -200,14 +214,15 @@ def _by_relevance(session: Session, wanted: PostFilter, after: str, limit: int) 
     good: list[int] = []
     if rank_of:
         rest = replace(wanted, search="", sort=Sort.NEWEST, flagged=wanted.flagged or False)
-        by = way(session, rest)
+        by = replace(way(session, rest), in_order=False, few_scores=False)
         fitting: Iterable[int] = rank_of
         if by.hidden or rest != PostFilter():
             others = statement(session, rest, by=by).where(one_of(session, col(Post.id), rank_of))
             fitting = session.execute(others).scalars()
         good = sorted(fitting, key=lambda post_id: (rank_of[post_id], -post_id))
     more = len(good) > skip + limit
-    return Found(good[skip : skip + limit], str(skip + limit) if more else "")
+    among = MOST_RANKED if len(rank_of) >= MOST_RANKED else None
+    return Found(good[skip : skip + limit], str(skip + limit) if more else "", among)
 
 
 def _ranked(session: Session, node: search.Node) -> dict[int, float]:

@@ -57,8 +57,8 @@ class Way:
     """Posts are looked up in SQLite's index of words one by one, rather than all posts with the words gathered."""
     post_ids: Sequence[int] | None = None
     """The few posts that have all that is wanted but the words, where they are known."""
-    by_score: bool = True
-    """The index of scores may be walked from the highest on, rather than the scores of what is found sorted."""
+    in_order: bool = True
+    """The index of scores or dates may be walked in the wanted order, rather than all that is found sorted."""
     few_scores: bool = False
     """So few scores lie within the bounds that posts are gathered by them."""
     highest_first: bool = False
@@ -72,21 +72,20 @@ def way(session: Session, wanted: PostFilter) -> Way:
     ids = _accounts(session, wanted)
     hidden = list(session.execute(_TEST_ACCOUNTS).scalars()) if ids is None else []
     few = ids is not None and len(ids) <= _FEW_ACCOUNTS and not _many(session, _posts_of(ids))
-    left = None if few else _left(session, wanted, Way(ids, hidden))
+    few_scores = wanted.scored and not few and not _many(session, _scores(session, wanted))
+    left = None if few else _left(session, wanted, Way(ids, hidden, few_scores=few_scores))
     look_up = left is not None or _is_looked_up(session, wanted, ids, few=few)
     sqlite = session.get_bind().dialect.name == "sqlite"
     gather = bool(wanted.search) and not look_up and sqlite
     by_score = wanted.sort is Sort.SCORE
-    few_scores = wanted.scored and not (by_score or few or gather or left is not None)
     return Way(
         ids,
         hidden,
         few,
         look_up,
         left,
-        by_score=not (few or gather),
-        few_scores=few_scores
-        and not _many(session, sa.select(col(Score.id)).where(*_bounds(session, wanted, by_index=True))),
+        in_order=not (few or gather or left is not None),
+        few_scores=few_scores and not (by_score or gather or left is not None),
         highest_first=gather and by_score and _only_words(wanted),
         in_stretches=bool(wanted.search) and not (sqlite or few or by_score or wanted.dated or any(_narrow(wanted))),
     )
@@ -96,9 +95,11 @@ def statement(session: Session, wanted: PostFilter, *, ordered: bool = True, by:
     """Ids of the wanted posts, in no order yet; without ``ordered`` they may also be gathered account by account."""
     by = by or way(session, wanted)
     query: sa.Select[Any] = sa.select(col(Post.id).label("id")).select_from(Post)
-    query = _of_accounts(session, query, by, ordered=ordered or bool(wanted.search))
-    if by.post_ids is not None:
+    if by.post_ids is None:
+        query = _of_accounts(session, query, wanted, by, ordered=ordered)
+    else:
         query = query.where(col(Post.id).in_(by.post_ids))
+        wanted = PostFilter(search=wanted.search, sort=wanted.sort)
     if wanted.flagged or wanted.theme:
         query = query.join(Flag, col(Flag.post_id) == col(Post.id)).where(col(Flag.origin) != "test")
     if wanted.since is not None:
@@ -132,8 +133,7 @@ def statement(session: Session, wanted: PostFilter, *, ordered: bool = True, by:
         index = words_index(session)
         hit = has_words(session, search.parse(wanted.search))
         if by.look_up:
-            first = by.post_ids is None and (wanted.flagged or wanted.theme)  # is there a flag?
-            number = col(Flag.post_id) if first else col(Post.id)
+            number = col(Flag.post_id) if wanted.flagged or wanted.theme else col(Post.id)  # is there a flag at first?
             query = query.where(sa.exists().where(index == number, hit))
         else:
             query = query.join(FTS, index == col(Post.id)).where(hit)
@@ -185,15 +185,20 @@ def _accounts(session: Session, wanted: PostFilter) -> list[int] | None:
     return list(session.execute(asked).scalars())
 
 
-def _of_accounts(session: Session, query: sa.Select[Any], by: Way, *, ordered: bool) -> sa.Select[Any]:
+def _of_accounts(
+    session: Session, query: sa.Select[Any], wanted: PostFilter, by: Way, *, ordered: bool
+) -> sa.Select[Any]:
     if by.account_ids is None:
         return query.where((col(Post.account_id) + 0).not_in(by.hidden)) if by.hidden else query
     sqlite = session.get_bind().dialect.name == "sqlite"
     account: Any = col(Post.account_id)
     if by.few:
         return query.where(account.in_(by.account_ids))
+    if wanted.flagged or wanted.theme:
+        return query.where(one_of(session, col(Flag.account_id), by.account_ids))
     # Adding nothing keeps the database from sorting all posts of many accounts instead of walking down from the newest.
-    return query.where(one_of(session, account if sqlite and not ordered else account + 0, by.account_ids))
+    gathered = sqlite and not ordered and not wanted.search
+    return query.where(one_of(session, account if gathered else account + 0, by.account_ids))
 
 
 def one_of(session: Session, column: Any, ids: Collection[int]) -> sa.ColumnElement[bool]:
@@ -216,7 +221,7 @@ def _named() -> Any:
 
 def _scored(session: Session, query: sa.Select[Any], wanted: PostFilter, by: Way) -> sa.Select[Any]:
     sqlite = session.get_bind().dialect.name == "sqlite"
-    asked = by.by_score and (by.few_scores or wanted.sort is Sort.SCORE or not sqlite)
+    asked = by.in_order and (by.few_scores or wanted.sort is Sort.SCORE or not sqlite)
     bounds = _bounds(session, wanted, by_index=asked)
     return query.join(Score, col(Score.post_version_id) == col(Post.current_version_id)).where(*bounds)
 
@@ -231,6 +236,11 @@ def _bounds(session: Session, wanted: PostFilter, *, by_index: bool) -> list[sa.
     return [version == on_duty(session), probability >= low, probability <= high]
 
 
+def _scores(session: Session, wanted: PostFilter) -> sa.Select[Any]:
+    """The scores within the wanted bounds."""
+    return sa.select(col(Score.id)).where(*_bounds(session, wanted, by_index=True))
+
+
 def _narrow(wanted: PostFilter) -> tuple[bool, ...]:
     """What is wanted that few posts have."""
     decided = wanted.verdict not in ("", "none")
@@ -239,7 +249,9 @@ def _narrow(wanted: PostFilter) -> tuple[bool, ...]:
 
 def _left(session: Session, wanted: PostFilter, by: Way) -> list[int] | None:
     """The posts that have all that is wanted but the words, where these are few and the words frequent."""
-    if not wanted.search or session.get_bind().dialect.name != "sqlite" or sum(_narrow(wanted)) < 2:
+    if not wanted.search or session.get_bind().dialect.name != "sqlite":
+        return None
+    if sum(_narrow(wanted)) < 2 and not by.few_scores:
         return None
     if not _many(session, hits(session, wanted.search), _MANY_HITS):
         return None
@@ -249,13 +261,17 @@ def _left(session: Session, wanted: PostFilter, by: Way) -> list[int] | None:
 
 
 def _is_looked_up(session: Session, wanted: PostFilter, ids: Sequence[int] | None, *, few: bool) -> bool:
-    """Of all posts only where nothing else is asked for: that may be rare. ``ids``: the accounts that are asked for."""
+    """Of all posts only in the order of scores or dates, and where nothing is asked for that may be very rare.
+
+    ``ids``: the accounts that are asked for.
+    """
     if not wanted.search or session.get_bind().dialect.name != "sqlite":
         return False
     if few:
         return any(_narrow(wanted)) or not _many(session, _posts_of(ids or ()), _FEW_POSTS)
     keyed = wanted.sort is Sort.SCORE or wanted.dated
-    return keyed and _only_words(wanted) and _many(session, hits(session, wanted.search), _MANY_HITS)
+    plain = replace(wanted, flagged=False, theme="", verdict="", deleted=None, edited=None)
+    return keyed and _only_words(plain) and _many(session, hits(session, wanted.search), _MANY_HITS)
 
 
 def _only_words(wanted: PostFilter) -> bool:

@@ -108,6 +108,8 @@ class Page:
     posts: list[KeptPost]
     after: str
     """Give this back for the next page; empty when there is none."""
+    among: int | None
+    """As in :class:`monitor.finding.Found`."""
 
 
 def page(
@@ -123,7 +125,7 @@ def page(
     Raises UsageError for a search or cursor that cannot be read.
     """
     found = finding.page(session, wanted, after=after, limit=limit)
-    return Page(load(session, found.ids, explained=explained), found.after)
+    return Page(load(session, found.ids, explained=explained), found.after, found.among)
 
 
 def get(session: Session, post_id: int) -> KeptPost | None:

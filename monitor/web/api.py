@@ -23,6 +23,7 @@ from models.user import User, UserRole
 from monitor import apitokens, posts
 from monitor.config import Config
 from monitor.errors import UsageError
+from monitor.finding import MOST_RANKED
 from monitor.postfilter import FIELDS, PostFilter, Sort
 from monitor.posts import KeptPost
 from monitor.review.verdicts import THEMES
@@ -78,7 +79,11 @@ _SCHEMAS: dict[str, dict[str, Any]] = {
     "picture": _YES_NO,
     "flagged": _YES_NO,
     "lang": {"type": "string", "pattern": "^[A-Za-z-]{1,10}$"},
-    "sort": {"type": "string", "enum": list(Sort)},
+    "sort": {
+        "type": "string",
+        "enum": list(Sort),
+        "description": f"By relevance only the newest {MOST_RANKED:,} posts with the words are looked through.",
+    },
 }
 
 

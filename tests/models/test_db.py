@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
-from models import Agency, Event, Post, Review, Verdict
+from models import Agency, Event, Flag, Post, Review, Verdict
 from models.db import MIGRATIONS, SCHEMA, DatabaseError, open_db, schema_version
 from tests.monitor.made_posts import make_office, make_post
 
@@ -40,6 +40,19 @@ def test_verdicts_that_stood_before_are_brought_along(db):
     with db.read() as session:
         kept = session.execute(sa.select(Post.verdict).order_by(Post.id)).scalars()
         assert list(kept) == ["confirmed", "unsure", "rejected", ""]
+
+
+def test_a_flag_knows_whose_post_it_is_also_one_that_stood_before(db):
+    with db.write() as session:
+        other = make_office(session)
+        office = make_office(session, "Sample County Sheriff", "TX", "mastodon", "s@s.test")
+        session.add(Flag(post_id=make_post(session, office, "Before.").id, probability=0.9))
+    migrate(db, "0007")
+    migrate(db, "head")
+    with db.write() as session:
+        session.add(Flag(post_id=make_post(session, other, "After.").id, probability=0.9))
+    with db.read() as session:
+        assert list(session.execute(sa.select(Flag.account_id).order_by(Flag.id)).scalars()) == [2, 1]
 
 
 def migrate(db, revision):

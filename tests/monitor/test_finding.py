@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from models import Review, Verdict
 from models.clock import utcnow
-from monitor import finding, postquery, posts
+from monitor import finding, patience, postquery, posts
 from monitor.errors import UsageError
 from monitor.learning import labels
 from monitor.postfilter import PostFilter
@@ -70,9 +70,15 @@ def mixed(db):
         ({"state": "TX", "score_min": "0.1", "sort": "score"}, ["four", "three"]),
         ({"theme": "invasion", "state": "OH", "q": "one"}, ["one"]),
         ({"theme": "invasion", "platform": "mastodon"}, []),
+        ({"flagged": "yes", "state": "OH"}, ["two", "one"]),
+        ({"flagged": "yes", "q": "one OR two OR three", "sort": "score"}, ["one", "two"]),
+        ({"verdict": "confirmed", "q": "one OR two", "until": "2026-12-31"}, ["one"]),
+        ({"verdict": "none", "since": "2026-01-01", "sort": "score"}, ["four", "three"]),
     ],
 )
-@pytest.mark.parametrize("as_if", ["few posts", "many posts", "many posts, fewer hits", "hits of low scores"])
+@pytest.mark.parametrize(
+    "as_if", ["few posts", "many posts", "many posts, fewer hits", "hits of low scores", "found late"]
+)
 def test_each_filter_and_order_gives_its_posts_page_by_page(mixed, monkeypatch, query, expected, as_if):
     """Of many posts the database is asked in other ways, which give the same."""
     if as_if != "few posts":
@@ -85,6 +91,9 @@ def test_each_filter_and_order_gives_its_posts_page_by_page(mixed, monkeypatch, 
         monkeypatch.setattr(postquery, "_MANY_HITS", 0)
     if as_if == "hits of low scores":
         monkeypatch.setattr(finding, "_HIGHEST", 1)
+    if as_if == "found late":
+        monkeypatch.setattr(finding, "_WALKED_S", 0)
+        monkeypatch.setattr(patience, "_STEPS", 1)
     wanted = PostFilter.from_query(query)
     seen, after = [], ""
     with mixed.read() as session:

@@ -44,6 +44,12 @@ async def test_csv_and_jsonl_hold_what_the_search_finds_in_its_order(kept, log_i
     assert posts[1]["versions"][0]["sha256"]
 
 
+async def test_an_export_by_relevance_leaves_none_out(kept, log_in, monkeypatch):
+    monkeypatch.setattr("monitor.finding.MOST_RANKED", 1)
+    answer = await export(log_in("Vi", "viewer"), "jsonl", q="wall", sort="relevance")
+    assert [json.loads(line)["id"] for line in answer.text.splitlines()] == [2, 1]
+
+
 async def test_a_workbook_computes_nothing_and_leaves_no_file_behind(kept, log_in, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "t"))
     (tmp_path / "t").mkdir()

@@ -176,6 +176,19 @@ async def test_posts_that_are_all_shown_are_not_counted_once_more(kept, log_in):
     assert "/posts/count" not in page.text
 
 
+async def test_by_relevance_the_page_says_that_older_posts_were_left_out(kept, log_in, monkeypatch):
+    viewer = log_in("Vi", "viewer")
+    address = "/posts?q=wall&verdict=confirmed&sort=relevance"
+    page = await viewer.get(address)
+    assert shown(page) == [1]
+    assert "newest" not in page.text.partition('class="found"')[2]
+    monkeypatch.setattr("monitor.finding.MOST_RANKED", 1)
+    page = await viewer.get(address)
+    assert shown(page) == []
+    assert "By relevance, out of the newest 1 posts with these words." in page.text
+    assert '<a href="/posts?q=wall&amp;verdict=confirmed">Newest first</a>' in page.text
+
+
 async def test_each_thing_asked_for_can_be_taken_out(kept, log_in):
     page = await log_in("Vi", "viewer").get("/posts?q=wall&state=TX&deleted=yes")
     chips = re.findall(r'href="([^"]+)" title="Search without this">([^<]+)<', page.text)

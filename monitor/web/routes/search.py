@@ -41,7 +41,7 @@ def show(visit: Visit) -> Response:
     asked = Asked.of(visit.query)
     after = visit.query.get("after", "").strip()[:100]
     hits: list[Hit] = []
-    trouble, unclear, next_ = "", None, ""
+    trouble, unclear, next_, among = "", None, "", None
     with visit.db.read() as session:
         try:
             asked = asked.settle(session)
@@ -52,7 +52,7 @@ def show(visit: Visit) -> Response:
                 return RedirectResponse(shared, 303)  # without empty parameters, names as numbers: to be shared
             page = posts.page(session, wanted, after=after, limit=LISTED, explained=True)
             hits = [_hit(visit, kept, wanted) for kept in page.posts]
-            next_ = asked.url(after=page.after) if page.after else ""
+            next_, among = asked.url(after=page.after) if page.after else "", page.among
         except UsageError as error:
             trouble = str(error)
             unclear = error if isinstance(error, AmbiguousError) else None
@@ -66,6 +66,7 @@ def show(visit: Visit) -> Response:
             hits=hits,
             told=_told(None if after or next_ else len(hits)),
             to_count=bool(after or next_),
+            among=among,
             first=not after,
             next=next_,
             trouble=trouble,
