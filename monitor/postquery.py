@@ -261,17 +261,13 @@ def _left(session: Session, wanted: PostFilter, by: Way) -> list[int] | None:
 
 
 def _is_looked_up(session: Session, wanted: PostFilter, ids: Sequence[int] | None, *, few: bool) -> bool:
-    """Of all posts only in the order of scores or dates, and where nothing is asked for that may be very rare.
-
-    ``ids``: the accounts that are asked for.
-    """
+    """Of all posts only in the order of scores or dates. ``ids``: the accounts that are asked for."""
     if not wanted.search or session.get_bind().dialect.name != "sqlite":
         return False
     if few:
         return any(_narrow(wanted)) or not _many(session, _posts_of(ids or ()), _FEW_POSTS)
     keyed = wanted.sort is Sort.SCORE or wanted.dated
-    plain = replace(wanted, flagged=False, theme="", verdict="", deleted=None, edited=None)
-    return keyed and _only_words(plain) and _many(session, hits(session, wanted.search), _MANY_HITS)
+    return keyed and _many(session, hits(session, wanted.search), _MANY_HITS)
 
 
 def _only_words(wanted: PostFilter) -> bool:
