@@ -124,7 +124,7 @@ class _Order:
         if self.way.in_stretches:
             numbers = (col(Post.id), FTS.c.post_id)  # told of one, PostgreSQL does not infer it of the other
             return _in_stretches(self.session, self.statement(), numbers, most, _STRETCHES, self._from)
-        if self.key is None or not self.way.in_order or not self._is_sqlite:
+        if self.key is None or not self.way.in_order or not self._is_sqlite:  # PostgreSQL mostly knows when to walk
             return list(self.session.execute(self.statement().limit(most)))
         with patience(self.session, _WALKED_S) as out:
             return list(self.session.execute(self.statement().limit(most)))
