@@ -195,7 +195,10 @@ def _of_accounts(
     if by.few:
         return query.where(account.in_(by.account_ids))
     if wanted.flagged or wanted.theme:
-        return query.where(one_of(session, col(Flag.account_id), by.account_ids))
+        query = query.where(one_of(session, col(Flag.account_id), by.account_ids))
+        if sqlite or not _keyed(wanted):
+            return query
+        # PostgreSQL may begin with posts instead of flags, so both know.
     # Adding nothing keeps the database from sorting all posts of many accounts instead of walking down from the newest.
     gathered = sqlite and not ordered and not wanted.search
     return query.where(one_of(session, account if gathered else account + 0, by.account_ids))
@@ -236,6 +239,11 @@ def _bounds(session: Session, wanted: PostFilter, *, by_index: bool) -> list[sa.
     return [version == on_duty(session), probability >= low, probability <= high]
 
 
+def _keyed(wanted: PostFilter) -> bool:
+    """Whether posts come in another order than that of their ids."""
+    return wanted.sort in (Sort.SCORE, Sort.DATE) or wanted.dated
+
+
 def _scores(session: Session, wanted: PostFilter) -> sa.Select[Any]:
     """The scores within the wanted bounds."""
     return sa.select(col(Score.id)).where(*_bounds(session, wanted, by_index=True))
@@ -266,8 +274,7 @@ def _is_looked_up(session: Session, wanted: PostFilter, ids: Sequence[int] | Non
         return False
     if few:
         return any(_narrow(wanted)) or not _many(session, _posts_of(ids or ()), _FEW_POSTS)
-    keyed = wanted.sort is Sort.SCORE or wanted.dated
-    return keyed and _many(session, hits(session, wanted.search), _MANY_HITS)
+    return _keyed(wanted) and _many(session, hits(session, wanted.search), _MANY_HITS)
 
 
 def _only_words(wanted: PostFilter) -> bool:
