@@ -94,6 +94,9 @@ SEARCHES: dict[str, dict[str, list[str]]] = {
     },
 }  # fmt: skip
 
+AT_RANDOM = 200
+"""Searches for two to four things of the above, drawn with the same seed each time."""
+
 LONG_COUNTS = ("phrase", "beginning of words", "verdict and word", "language and word", "everything at once")
 """Searches that take long to count."""
 
@@ -283,6 +286,7 @@ async def measure(db: Database, url: str, repeat: int, only: str) -> tuple[list[
             wanted = [(path, samples.of(path)) for path in paths]
         prefix = "/posts" if "/posts" in paths else "/api/v1/posts"
         wanted += [(f"{prefix}: {name}", _searches(prefix, values)) for name, values in SEARCHES.items()]
+        wanted.append((f"{prefix}: {AT_RANDOM} at random", list(itertools.islice(_at_random(prefix), AT_RANDOM))))
         wanted += [(f"/posts/count: {name}", _searches("/posts/count", SEARCHES[name])) for name in LONG_COUNTS]
         wanted += _api(prefix)
         for name, addresses in wanted:
@@ -301,6 +305,18 @@ def _searches(prefix: str, values: dict[str, list[str]]) -> list[str]:
     made = itertools.product(*([(name, value) for value in values[name]] for name in values))
     limit = {"limit": "25"} if prefix.startswith("/api/") else {}
     return [f"{prefix}?{httpx.QueryParams({**dict(pairs), **limit})}" for pairs in made]
+
+
+def _at_random(prefix: str) -> Iterator[str]:
+    """Searches nobody has thought of, for two to four things at once."""
+    rng = random.Random(7)
+    values: dict[str, set[str]] = {}
+    for asked in SEARCHES.values():
+        for name, some in asked.items():
+            values.setdefault(name, set()).update(some)
+    while True:
+        names = rng.sample(sorted(values), rng.randint(2, 4))
+        yield f"{prefix}?{httpx.QueryParams({name: rng.choice(sorted(values[name])) for name in names})}"
 
 
 def _api(prefix: str) -> list[tuple[str, list[str]]]:
