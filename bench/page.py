@@ -129,10 +129,13 @@ class Meter:
     """What a request takes, from ``start`` to ``note``; one request at a time."""
 
     def __init__(self, db: Database) -> None:
-        self._asked = self._answered = 0
+        self._asked = 0
+        self._running: set[int] = set()
         sa.event.listen(db.engine, "before_cursor_execute", self._ask)
-        sa.event.listen(db.engine, "after_cursor_execute", self._answer)
-        sa.event.listen(db.engine, "handle_error", self._answer)
+        sa.event.listen(db.engine, "after_cursor_execute", lambda _, cursor, *more: self._end(cursor))
+        sa.event.listen(
+            db.engine, "handle_error", lambda fault: self._end(getattr(fault.execution_context, "cursor", None))
+        )
 
     def start(self) -> None:
         """A request begins."""
@@ -155,16 +158,17 @@ class Meter:
         while time.monotonic() < until:
             now = time.process_time(), self._asked
             still = before is not None and now[0] - before[0] < 0.02 and now[1] == before[1]
-            if still and self._answered == self._asked:
+            if still and not self._running:
                 return
             before = now
             await asyncio.sleep(0.1)
 
-    def _ask(self, *_: object) -> None:
+    def _ask(self, _connection: object, cursor: object, *_: object) -> None:
         self._asked += 1
+        self._running.add(id(cursor))
 
-    def _answer(self, *_: object) -> None:
-        self._answered += 1
+    def _end(self, cursor: object) -> None:
+        self._running.discard(id(cursor))  # twice where SQLite is broken off while its rows are read
 
 
 class Asker:
@@ -276,7 +280,7 @@ async def measure(db: Database, url: str, repeat: int, only: str) -> tuple[list[
     config = load(None, environment={})
     config.database.url, config.web.port = url, 0
     lines, unknown = [], []
-    meter = Meter(db)  # before anything is asked: what ends must have begun
+    meter = Meter(db)
     async with serving(db, config) as address, httpx.AsyncClient(base_url=address, timeout=120) as client:
         asker = Asker(client, meter, sessions.start(db, user, now=now), apitokens.make(db, NAME, now=now), repeat)
         with db.read() as session:
