@@ -26,7 +26,7 @@ _MOST_GATHERED = 4_000
 _FEW_HITS, _HIGHEST = 4_000, 12_000
 """Where more posts than that have the words, so many of the highest scores are looked through for them."""
 _WALKED_S = 0.1
-"""Seconds that SQLite may walk posts by score or date for what is wanted, before it gathers and sorts all of that."""
+"""Seconds that SQLite may walk posts by score or date for a page, before it gathers and sorts all that is wanted."""
 _STRETCHES, _RANKED_STRETCHES = (4_000, 64_000), (32_000, 96_000, 288_000)
 """How many ids are looked through for words at first, and further on; all that are left come last."""
 
@@ -126,7 +126,7 @@ class _Order:
             return _in_stretches(self.session, self.statement(), numbers, most, _STRETCHES, self._from)
         if self.key is None or not self.way.in_order or not self._is_sqlite:  # PostgreSQL mostly knows when to walk
             return list(self.session.execute(self.statement().limit(most)))
-        with patience(self.session, _WALKED_S) as out:
+        with patience(self.session, _WALKED_S * max(1, most / 50)) as out:  # an export's batch is worth more of a walk
             return list(self.session.execute(self.statement().limit(most)))
         assert out.spent  # what is wanted is rare
         gathered = _Order(self.session, self.wanted, replace(self.way, in_order=False, look_up=False))
