@@ -72,12 +72,13 @@ def way(session: Session, wanted: PostFilter) -> Way:
     ids = _accounts(session, wanted)
     hidden = list(session.execute(_TEST_ACCOUNTS).scalars()) if ids is None else []
     few = ids is not None and len(ids) <= _FEW_ACCOUNTS and not _many(session, _posts_of(ids))
-    few_scores = wanted.scored and not few and not _many(session, _scores(session, wanted))
+    by_score = wanted.sort is Sort.SCORE
+    asked = wanted.scored and not few and (bool(wanted.search) or not by_score)
+    few_scores = asked and not _many(session, _scores(session, wanted))
     left = None if few else _left(session, wanted, Way(ids, hidden, few_scores=few_scores))
     look_up = left is not None or _is_looked_up(session, wanted, ids, few=few)
     sqlite = session.get_bind().dialect.name == "sqlite"
     gather = bool(wanted.search) and not look_up and sqlite
-    by_score = wanted.sort is Sort.SCORE
     return Way(
         ids,
         hidden,

@@ -99,11 +99,12 @@ def tsquery(node: Node) -> sa.ColumnElement[object]:
 
 def in_tsvector(words: sa.ColumnElement[object], node: Node) -> sa.ColumnElement[bool]:
     """Whether a post's tsvector is what the query asks for; words that stand together are found by their pairs."""
+    fits = words.op("@@", return_type=sa.Boolean())(tsquery(node))
     if not _has_pair(node):
-        return words.op("@@", return_type=sa.Boolean())(tsquery(node))
+        return fits
     # “IS TRUE” keeps PostgreSQL from asking the index of words for a phrase: it would hand over each post with all of
     # its words, wherever they stand.
-    return sa.and_(_by_index(words, node), words.op("@@", return_type=sa.Boolean())(tsquery(node)).is_(True))
+    return sa.and_(_by_index(words, node), fits.is_(True))
 
 
 def _by_index(words: sa.ColumnElement[object], node: Node) -> sa.ColumnElement[bool]:

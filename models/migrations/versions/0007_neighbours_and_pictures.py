@@ -1,4 +1,4 @@
-"""which words stand next to each other, for PostgreSQL"""
+"""which words stand next to each other, and how many posts have pictures, for PostgreSQL"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -22,8 +22,11 @@ _POSTGRES = (
         WHERE next_place = place + 1) $$""",
     "CREATE INDEX post_fts_pairs_gin ON post_fts USING gin (post_fts_pairs(words))",
     "ANALYZE post_fts",
+    # It counts no values of a JSON column, supposes that one post in two hundred has none, and reads all to find those.
+    "CREATE STATISTICS post_version_media ON (CAST(media AS text)) FROM post_version",
+    "ANALYZE post_version",
 )
-_POSTGRES_BACK = ("DROP INDEX post_fts_pairs_gin", "DROP FUNCTION post_fts_pairs")
+_POSTGRES_BACK = ("DROP STATISTICS post_version_media", "DROP INDEX post_fts_pairs_gin", "DROP FUNCTION post_fts_pairs")
 
 
 def upgrade() -> None:
